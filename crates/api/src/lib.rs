@@ -9,8 +9,17 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+pub mod act;
+pub mod device;
+pub mod hall;
+pub mod key;
+pub mod link;
+pub mod session;
+
 mod code;
+mod nothing;
 mod problem;
 
 pub use code::Code;
+pub use nothing::Nothing;
 pub use problem::{PROBLEM_JSON, Problem};

@@ -22,6 +22,17 @@ mod session;
 mod unanswered;
 mod visitor;
 
+use agreement::{Wanted, promised_link};
+pub(crate) use api::{Api, Redirections, body, web_client};
+pub(crate) use arguments::{PersonArguments, Settings};
+use ceremony::{Agreed, At, agree};
+pub(crate) use command::{JoinCommand, SignInCommand, SignOutCommand, join, sign_in, sign_out};
+pub(crate) use error::PersonError;
+use hallway_api::Nothing;
+use hallway_api::act::{Answer, Ceremony, NewLink, Outcome};
+use hallway_api::key::{NewKey, Registered, Registration};
+use hallway_api::link::{Link, Purpose, Token};
+use hallway_api::session::{self as answers, GrantAs, SignIn, SignedIn};
 use hallway_client::{
     AttestationPreference, Client, Connection, GetAssertion, MakeCredential, PinPrompt, Presence,
     User, UserVerification,
@@ -36,16 +47,6 @@ use hallway_webauthn::wire::{
     AssertionFields, AttestationFields, AuthenticationResponseJson, Base64Url, CreationOptions,
     CredentialDescriptor, CredentialType, RegistrationResponseJson, RequestOptions,
 };
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
-
-use agreement::{Wanted, promised_link};
-pub(crate) use api::{Api, Redirections, body, web_client};
-pub(crate) use arguments::{PersonArguments, Settings};
-use ceremony::{Agreed, At, Ceremony};
-pub(crate) use command::{JoinCommand, SignInCommand, SignOutCommand, join, sign_in, sign_out};
-pub(crate) use error::PersonError;
 use kept_session::KeptSession;
 pub(crate) use key_choice::KeyChoice;
 pub(crate) use known_realm::KnownRealm;
@@ -53,6 +54,8 @@ pub(crate) use one_time_link::{LinkKind, OneTimeLink};
 pub(crate) use request::{
     ActRequest, GuestRequest, Invitation, KeyToRegister, LinkId, MakersCertificate, WhomRequest,
 };
+use serde::Deserialize;
+use serde_json::{Map, Value};
 pub(crate) use session::{Session, Who};
 pub(crate) use visitor::Visitor;
 
@@ -62,45 +65,18 @@ const EXCLUDED_AT_LEAST: usize = 6;
 /// The most keys that it is told of, whatever it says.
 const EXCLUDED_AT_MOST: usize = 64;
 
-#[derive(Deserialize)]
-struct SignedIn {
-    token: Zeroizing<String>,
-    person: Value,
-}
-
-/// What a gateway says of a one-time link. Only the statement is believed about its purpose.
-#[derive(Deserialize)]
-struct LinkView {
-    purpose: String,
-    name: String,
-}
-
-impl LinkView {
-    /// Whether the link can register `new`. This check only helps people who made a mistake.
-    fn suits(&self, new: &KeyToRegister) -> Result<(), PersonError> {
-        match (self.purpose.as_str(), &new.name) {
-            ("sign-in", _) => Err(PersonError::SignInLink),
-            ("setup", None) => Err(PersonError::Nameless),
-            ("setup", Some(_)) => Ok(()),
-            (_, Some(name)) if name.as_str() != self.name => {
-                Err(PersonError::Named(Line::nearest(&self.name)))
-            }
-            _ => Ok(()),
+/// Whether a link can register `new`. Only the statement is believed about its purpose: this check
+/// helps people who made a mistake.
+fn suits(link: &Link, new: &KeyToRegister) -> Result<(), PersonError> {
+    match (link.purpose, &new.name) {
+        (Purpose::SignIn, _) => Err(PersonError::SignInLink),
+        (Purpose::Setup, None) => Err(PersonError::Nameless),
+        (Purpose::Setup, Some(_)) => Ok(()),
+        (_, Some(name)) if name.as_str() != link.name => {
+            Err(PersonError::Named(Line::nearest(&link.name)))
         }
+        _ => Ok(()),
     }
-}
-
-#[derive(Deserialize)]
-struct Registered {
-    person: Who,
-}
-
-/// The members of every act's outcome.
-#[derive(Deserialize)]
-struct Outcome {
-    evidence: String,
-    accepted_ms: u64,
-    link: Option<String>,
 }
 
 /// An act that was done.
@@ -174,17 +150,18 @@ impl<C: Connection> Person<C> {
     /// # Errors
     /// [`PersonError`]. If the gateway wants something else signed, nothing is signed.
     pub(crate) async fn join(&mut self, new: &KeyToRegister) -> Result<Who, PersonError> {
-        let about: LinkView = self
-            .api
-            .post("/api/join/look", &json!({ "token": *new.link.token }))
-            .await?;
-        about.suits(new)?;
-        let mut wanted = json!({ "token": *new.link.token, "label": new.label });
-        if let Some(name) = &new.name {
-            wanted["name"] = name.as_str().into();
-        }
+        let token = Token {
+            token: new.link.token.clone(),
+        };
+        let about: Link = self.api.post("/api/join/look", &token).await?;
+        suits(&about, new)?;
+        let wanted = NewKey {
+            token: new.link.token.clone(),
+            name: new.name.as_ref().map(|name| name.as_str().to_owned()),
+            label: new.label.as_str().to_owned(),
+        };
         let ceremony: Ceremony = self.api.post("/api/keys/statement", &wanted).await?;
-        let agreed: Agreed<CreationOptions> = ceremony.agree(Wanted::Key(new), self.at())?;
+        let agreed: Agreed<CreationOptions> = agree(ceremony, Wanted::Key(new), self.at())?;
         let Act::WebRegisterKey(terms) = &agreed.statement.act else {
             return Err(PersonError::Contradiction("it is about no key"));
         };
@@ -198,18 +175,21 @@ impl<C: Connection> Person<C> {
         }
         (self.announce)(&agreed.statement.sentence());
         let credential = self.make(&agreed.options)?;
-        let answer = json!({
-            "statement": agreed.bytes,
-            "seal": agreed.seal,
-            "credential": credential,
-            "token": *new.link.token,
-        });
+        let answer = Registration {
+            answer: Answer {
+                statement: agreed.bytes,
+                seal: agreed.seal,
+                credential: serde_json::to_value(credential)?,
+                attachment: None,
+            },
+            token: new.link.token.clone(),
+        };
         let registered: Registered = self.api.post("/api/keys", &answer).await?;
         if registered.person.id != terms.person {
             return Err(PersonError::Contradiction("the key became somebody else's"));
         }
         self.realm = Some(agreed.realm);
-        Ok(registered.person)
+        Ok(registered.person.into())
     }
 
     fn make(&mut self, options: &CreationOptions) -> Result<RegistrationResponseJson, PersonError> {
@@ -277,29 +257,29 @@ impl<C: Connection> Person<C> {
     ///
     /// # Errors
     /// [`PersonError`]. If the gateway wants something else signed, nothing is signed.
-    pub(crate) async fn sign_in(&mut self) -> Result<Value, PersonError> {
-        let ceremony: Ceremony = self.api.post("/api/sign-in/statement", &json!({})).await?;
-        let agreed: Agreed<RequestOptions> = ceremony.agree(Wanted::SignIn, self.at())?;
+    pub(crate) async fn sign_in(&mut self) -> Result<answers::Person, PersonError> {
+        let ceremony: Ceremony = self.api.post("/api/sign-in/statement", &Nothing {}).await?;
+        let agreed: Agreed<RequestOptions> = agree(ceremony, Wanted::SignIn, self.at())?;
         if !agreed.options.allow_credentials.is_empty() {
             // Nobody has said who they are: a gateway that names keys wants a certain person's.
             return Err(PersonError::OtherAccount);
         }
         let signed = self.sign(agreed)?;
-        let mut answer = signed.answer();
-        answer["grant"] = "bearer".into();
-        let signed_in: SignedIn = self.api.post("/api/sign-in", &answer).await?;
-        let who: Who = Who::deserialize(&signed_in.person)?;
+        let answer = SignIn {
+            answer: signed.answer(),
+            grant: GrantAs::Bearer,
+        };
+        let SignedIn { person, token } = self.api.post("/api/sign-in", &answer).await?;
+        let token = token.ok_or(PersonError::Contradiction("it gives no session"))?;
+        let who = Who::from(person.clone());
         if signed.user_handle.as_deref() != Some(&who.id.as_bytes()[..]) {
             return Err(PersonError::Contradiction(
                 "it says that you are somebody else than your key does",
             ));
         }
         self.realm = Some(signed.agreed.realm);
-        self.api.set_session(Some(Session {
-            who,
-            token: signed_in.token,
-        }));
-        Ok(signed_in.person)
+        self.api.set_session(Some(Session { who, token }));
+        Ok(person)
     }
 
     /// Does an act.
@@ -310,7 +290,7 @@ impl<C: Connection> Person<C> {
         let session = self.api.session().ok_or(PersonError::SignedOut)?;
         let who = session.who.clone();
         let ceremony: Ceremony = self.api.post("/api/acts/statement", request).await?;
-        let agreed = ceremony.agree(Wanted::Act(request, &who), self.at())?;
+        let agreed = agree(ceremony, Wanted::Act(request, &who), self.at())?;
         let signed = self.sign(agreed)?;
         // A key that was named need not say whose it is; if it does, it must be the signer's.
         let is_theirs = |handle: &Vec<u8>| handle == who.id.as_bytes();
@@ -380,13 +360,13 @@ impl<C: Connection> Person<C> {
 }
 
 impl Signed {
-    fn answer(&self) -> Value {
-        json!({
-            "statement": self.agreed.bytes,
-            "seal": self.agreed.seal,
-            "credential": self.credential,
-            "attachment": self.agreed.attachment,
-        })
+    fn answer(&self) -> Answer {
+        Answer {
+            statement: self.agreed.bytes.clone(),
+            seal: self.agreed.seal.clone(),
+            credential: self.credential.clone(),
+            attachment: self.agreed.attachment.clone(),
+        }
     }
 
     /// The act that was done, if the outcome matches what was signed: its evidence, and the link
@@ -396,6 +376,7 @@ impl Signed {
             evidence,
             accepted_ms,
             link,
+            more: _,
         } = Outcome::deserialize(&outcome)?;
         let accepted = Evidence {
             signed: self.signed,
@@ -408,7 +389,7 @@ impl Signed {
         }
         match (promised_link(&self.agreed.statement.act), link) {
             (None, None) => {}
-            (Some((kind, hash)), Some(link)) => {
+            (Some((kind, hash)), Some(NewLink { link, .. })) => {
                 let read = OneTimeLink::read(kind, &link)?;
                 if read.hash() != hash || read.gateway != *api.gateway() {
                     return Err(PersonError::Contradiction(

@@ -23,23 +23,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallway_api::device::{Enrolment, State};
 use hallway_client::backoff::Backoff;
 use hallway_evidence::{Timestamp, TrustFile};
-
-use crate::clock::Clock;
-use crate::event::Event;
-use crate::gateway::Gateway;
-use crate::protocol::{Enrolment, State};
-use crate::refused;
-use crate::registration::Registration;
-use crate::signer::{Signer, SignerError};
-use crate::spool::{Spool, SpoolError};
-use crate::watcher::Watcher;
 pub use keeping::Misplaced;
 use obstacles::{PutOff, Stuck, Suspicion};
 use requests::{Answer, Request};
 use signing::Signing;
 use tally::Tally;
+
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::gateway::Gateway;
+use crate::refused;
+use crate::registration::Registration;
+use crate::signer::{Signer, SignerError};
+use crate::spool::{Spool, SpoolError};
+use crate::watcher::Watcher;
 
 /// The longest file that is sent unless the settings say otherwise, in bytes.
 pub const LARGEST: u64 = 64 * 1024 * 1024;

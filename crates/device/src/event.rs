@@ -3,11 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use hallway_api::device::State;
 use hallway_evidence::Printable;
 use hallway_evidence::statement::device::Delivery;
 use serde::Serialize;
-
-use crate::protocol::State;
 
 /// Something that happened. It prints as a line for people, and serialises as JSON for programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

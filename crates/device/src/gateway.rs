@@ -4,6 +4,10 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use hallway_api::device::{
+    Announced, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Question, SEAL_HEADER,
+    Status,
+};
 use hallway_api::{Code, Problem};
 use hallway_client::GatewayAddress;
 use hallway_evidence::{DecodeError, MAX_RECEIPT, Printable, Receipt, causes};
@@ -11,11 +15,6 @@ use hallway_webauthn::wire::Base64Url;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::protocol::{
-    Announced, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Question, SEAL_HEADER,
-    Status,
-};
 
 /// The longest answer that is read: a status with receipts and trust file.
 const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;

@@ -25,7 +25,6 @@
 //! ```
 
 pub mod agent;
-pub mod protocol;
 pub mod provision;
 
 mod clock;

@@ -1,11 +1,11 @@
 //! The device's registration with a gateway, and its last sequence number. Holds nothing secret.
 
+use hallway_api::device::Announced;
 use hallway_evidence::{Bundle, CredentialId, Line, TrustFile};
 use hallway_webauthn::wire::Base64Url;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::Announced;
 use crate::spool::{Spool, SpoolError};
 
 /// The name of the registration's file in the agent's folder.

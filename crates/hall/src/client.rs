@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_evidence::statement::hall::ServiceName;
+use hallway_webauthn::wire::Base64Url;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -148,16 +147,16 @@ impl HallClient {
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
         let request = bare(Method::POST, "/grant/renew")?;
         let renewed: Renewed = json(self.inner.home().ask(request, ANSWER).await?).await?;
-        let believed = |certificates: &[String]| match certificates {
+        let believed = |certificates: &[Base64Url]| match certificates {
             [] => Ok(None),
-            some => Ok::<_, ClientError>(Some(Bundle::new(decoded(some)?)?)),
+            some => Ok::<_, ClientError>(Some(Bundle::new(decoded(some))?)),
         };
         let own = believed(&renewed.bundle)?;
         let (host, home) = match self.inner.home {
             None => (own, None),
             Some(_) => (believed(&renewed.host_bundle)?, own),
         };
-        self.replace(decoded(&renewed.certificates)?, host, home)?;
+        self.replace(decoded(&renewed.certificates), host, home)?;
         Ok(renewed)
     }
 
@@ -295,12 +294,9 @@ fn bare(method: Method, path: &str) -> Result<Request<Body>, ClientError> {
 }
 
 /// Certificates as they stand in JSON: DER, base64url.
-fn decoded(certificates: &[String]) -> Result<Vec<CertificateDer<'static>>, ClientError> {
-    certificates
-        .iter()
-        .map(|der| URL_SAFE_NO_PAD.decode(der).map(CertificateDer::from))
-        .collect::<Result<_, _>>()
-        .map_err(|error| ClientError::Answer(error.to_string()))
+fn decoded(certificates: &[Base64Url]) -> Vec<CertificateDer<'static>> {
+    let ders = certificates.iter().map(|der| der.0.clone());
+    ders.map(CertificateDer::from).collect()
 }
 
 fn leaf_end(chain: &[CertificateDer<'static>]) -> Result<u64, ClientError> {

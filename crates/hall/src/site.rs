@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hallway_evidence::statement::hall::{HallName, Rights};
+use hallway_webauthn::wire::Base64Url;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -217,7 +218,7 @@ impl Shared {
                 let leaf = self.renewing.authority.issue(&leaf).unwrap();
                 json(&Renewed {
                     certificate_ends_ms: Svid::read(&leaf).unwrap().not_after_ms,
-                    certificates: vec![base64url(&leaf)],
+                    certificates: vec![Base64Url::from(leaf.as_ref())],
                     bundle: Vec::new(),
                     host_bundle: Vec::new(),
                 })
@@ -279,9 +280,4 @@ impl Shared {
 
 fn json(value: &impl serde::Serialize) -> Response<Body> {
     Response::new(body::full(serde_json::to_vec(value).unwrap()))
-}
-
-fn base64url(bytes: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }

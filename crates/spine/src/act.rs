@@ -6,10 +6,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hallway_api::act::NewLink;
+pub use hallway_api::act::Outcome;
 use hallway_evidence::{CredentialId, Statement, Timestamp};
-use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::Gateway;
 use crate::depends::{self, Ended};
@@ -23,32 +24,6 @@ pub mod options;
 mod perform;
 
 pub use perform::{Asking, Given, NameAlone, Perform, Prepared, Registered, act};
-
-/// A new link.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct NewLink {
-    /// The address, which can be used once.
-    pub link: String,
-    /// When the link expires, milliseconds since 1970.
-    pub expires_ms: u64,
-}
-
-/// The outcome of an act.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Outcome {
-    /// The hash of the evidence, hexadecimal.
-    pub evidence: String,
-    /// When the evidence was accepted, milliseconds since 1970. With this time and the signed
-    /// statement, the hash can be computed.
-    pub accepted_ms: u64,
-    /// A one-time link to hand on.
-    #[serde(flatten)]
-    pub link: Option<NewLink>,
-    /// Further members that depend on the act, such as the `device` that the act was about, or the
-    /// `grant` that it opened.
-    #[serde(flatten)]
-    pub more: Map<String, Value>,
-}
 
 /// A person who performs an act, and the unit of work in which they do.
 pub struct Actor<'a> {
@@ -76,12 +51,12 @@ pub struct Actor<'a> {
     pub(crate) ended: AtomicBool,
 }
 
-impl Outcome {
+impl Actor<'_> {
     /// An outcome that has only the evidence.
-    pub fn done(actor: &Actor<'_>) -> Self {
-        Self {
-            evidence: actor.evidence.to_string(),
-            accepted_ms: actor.now.as_ms(),
+    pub fn done(&self) -> Outcome {
+        Outcome {
+            evidence: self.evidence.to_string(),
+            accepted_ms: self.now.as_ms(),
             link: None,
             more: Map::new(),
         }
@@ -91,28 +66,26 @@ impl Outcome {
     ///
     /// # Errors
     /// `more` cannot be written as JSON.
-    pub fn with(actor: &Actor<'_>, name: &str, more: &impl Serialize) -> Result<Self, Problem> {
+    pub fn done_with(&self, name: &str, more: &impl Serialize) -> Result<Outcome, Problem> {
         let more = serde_json::to_value(more).map_err(|error| Problem::internal(&error))?;
-        Ok(Self {
+        Ok(Outcome {
             more: Map::from_iter([(name.to_owned(), more)]),
-            ..Self::done(actor)
+            ..self.done()
         })
     }
 
     /// An outcome that has the evidence, and a one-time link to `page` of this gateway, which this
     /// act makes.
-    pub fn with_link(actor: &Actor<'_>, page: &str, expires: Timestamp) -> Self {
-        Self {
+    pub fn done_with_link(&self, page: &str, expires: Timestamp) -> Outcome {
+        Outcome {
             link: Some(NewLink {
-                link: format!("{}/{page}#{}", actor.gateway.origin, actor.link_token()),
+                link: format!("{}/{page}#{}", self.gateway.origin, self.link_token()),
                 expires_ms: expires.as_ms(),
             }),
-            ..Self::done(actor)
+            ..self.done()
         }
     }
-}
 
-impl Actor<'_> {
     /// Ends everything that depends on what this act ended.
     ///
     /// # Errors

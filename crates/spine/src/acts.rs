@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::extract::State;
+use hallway_api::act::{Answer, Ceremony, Outcome};
 use hallway_evidence::Statement;
 use hallway_evidence::verify::least_role;
 use hallway_webauthn::wire::Base64Url;
@@ -14,8 +15,7 @@ use tracing::{Span, instrument};
 
 use crate::Gateway;
 use crate::act::assertion::{self, Proven};
-use crate::act::ceremony::{self, Answer, Ceremony};
-use crate::act::{Actor, Asking, Outcome, Registered, options};
+use crate::act::{Actor, Asking, Registered, ceremony, options};
 use crate::door::{Door, Doors};
 use crate::door_name::DoorName;
 use crate::http::input::Input;
@@ -137,7 +137,7 @@ async fn prepare(
         .held_by(Holder::Person(caller.person.id))
         .await?;
     let public_key = options::request(gateway, &statement, &held);
-    let ceremony = Ceremony::new(
+    let ceremony = ceremony::seal(
         gateway,
         Purpose::Act,
         caller.session.token.as_bytes(),

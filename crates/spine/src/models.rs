@@ -19,6 +19,7 @@ pub mod verdict;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use hallway_api::key::KeyModel;
 use tokio::sync::Mutex;
 
 use self::known::{Known, Statements};
@@ -156,7 +157,7 @@ pub fn routes() -> Vec<Route> {
             .gives::<look::MetadataView>(),
         Route::get("/api/metadata/models", operator, look::list)
             .summary("Models, by name; `q` searches names and identifiers")
-            .gives::<PageView<look::ModelView>>(),
+            .gives::<PageView<KeyModel>>(),
         Route::get("/api/metadata/models/{id}/icon", member, look::icon)
             .summary("A model's picture"),
         Route::page("/metadata", operator, page::metadata),

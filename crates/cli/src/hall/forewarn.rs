@@ -1,30 +1,10 @@
 //! Warns, before the touch, of changes that an act would make and its statement does not name.
 
-use hallway_evidence::Printable;
+use hallway_api::hall::HallView;
 use hallway_hall::{AgentName, HallName};
-use serde::Deserialize;
 
 use super::HallCommandError;
 use crate::person::{ActRequest, GuestRequest, Visitor, WhomRequest};
-
-/// The part of a gateway's description of a hall that is needed here.
-#[derive(Debug, Deserialize)]
-struct Described {
-    guests: Vec<Guest>,
-    agents: Vec<Agent>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Guest {
-    guest: String,
-    rights: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Agent {
-    name: String,
-    joined_ms: Option<u64>,
-}
 
 /// Prints what the act would replace or cut off.
 ///
@@ -36,11 +16,9 @@ pub(super) async fn forewarn(
 ) -> Result<(), HallCommandError> {
     let warning = match act {
         ActRequest::AdmitToHall { hall, guest, .. } => {
-            described(visitor, hall).await?.replaced(hall, guest)
+            replaced(&described(visitor, hall).await?, guest)
         }
-        ActRequest::InviteAgent { hall, agent, .. } => {
-            described(visitor, hall).await?.cut(hall, agent)
-        }
+        ActRequest::InviteAgent { hall, agent, .. } => cut(&described(visitor, hall).await?, agent),
         _ => None,
     };
     if let Some(warning) = warning {
@@ -49,7 +27,7 @@ pub(super) async fn forewarn(
     Ok(())
 }
 
-async fn described(visitor: &mut Visitor, hall: &HallName) -> Result<Described, HallCommandError> {
+async fn described(visitor: &mut Visitor, hall: &HallName) -> Result<HallView, HallCommandError> {
     Ok(visitor.get(&format!("/api/halls/{hall}")).await?)
 }
 
@@ -65,58 +43,62 @@ fn called(guest: &GuestRequest) -> String {
     }
 }
 
-impl Described {
-    fn replaced(&self, hall: &HallName, guest: &GuestRequest) -> Option<String> {
-        let called = called(guest);
-        let before = self.guests.iter().find(|before| before.guest == called)?;
-        Some(format!(
-            "This replaces what {called} may do in {hall} so far: {}",
-            Printable(&before.rights.join(", "))
-        ))
-    }
+fn replaced(hall: &HallView, guest: &GuestRequest) -> Option<String> {
+    let called = called(guest);
+    let before = hall.guests.iter().find(|before| before.guest == called)?;
+    Some(format!(
+        "This replaces what {called} may do in {} so far: {}",
+        hall.row.name, before.rights
+    ))
+}
 
-    fn cut(&self, hall: &HallName, agent: &AgentName) -> Option<String> {
-        let known = self
-            .agents
-            .iter()
-            .find(|known| known.name == agent.as_str() && known.joined_ms.is_some())?;
-        Some(format!(
-            "The agent {} has joined {hall} already. Inviting it again cuts it off at once: it \
-             provides nothing until it has joined by the new link",
-            Printable(&known.name)
-        ))
-    }
+fn cut(hall: &HallView, agent: &AgentName) -> Option<String> {
+    let known = hall
+        .agents
+        .iter()
+        .find(|known| known.name == *agent && known.joined_ms.is_some())?;
+    Some(format!(
+        "The agent {} has joined {} already. Inviting it again cuts it off at once: it provides \
+         nothing until it has joined by the new link",
+        known.name, hall.row.name
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lab() -> Described {
+    fn lab() -> HallView {
+        let agent = |name: &str, joined_ms: Option<u64>| {
+            serde_json::json!({
+                "name": name, "beside": null, "stores": ["scans"], "services": ["db"],
+                "invited_ms": 1, "joined_ms": joined_ms, "presence": "absent", "evidence": "00",
+            })
+        };
         serde_json::from_value(serde_json::json!({
-            "name": "lab",
+            "name": "lab", "title": "Lab", "rights": [], "inside": 0,
             "stores": [{ "name": "data", "agent": null }],
             "services": [],
-            "guests": [{ "guest": "role/member", "rights": ["read:data"], "needs": {} }],
-            "agents": [
-                { "name": "far", "stores": ["scans"], "services": ["db"], "joined_ms": 1 },
-                { "name": "new", "stores": [], "services": ["ssh"], "joined_ms": null },
-            ],
+            "guests": [{
+                "guest": "role/member", "rights": ["read:data"], "needs": {}, "admitted_ms": 1,
+                "evidence": "00",
+            }],
+            "agents": [agent("far", Some(1)), agent("new", None)],
+            "demands": [],
         }))
         .unwrap()
     }
 
     #[test]
     fn what_an_act_replaces_or_cuts_is_told() {
-        let hall = "lab".parse().unwrap();
         let role = |role: &str| GuestRequest::Role(role.parse().unwrap());
-        let told = lab().replaced(&hall, &role("member")).unwrap();
+        let told = replaced(&lab(), &role("member")).unwrap();
         assert!(
             told.contains("role/member") && told.contains("read:data"),
             "{told}"
         );
-        assert_eq!(lab().replaced(&hall, &role("owner")), None);
-        let cut = |agent: &str| lab().cut(&hall, &agent.parse().unwrap());
+        assert_eq!(replaced(&lab(), &role("owner")), None);
+        let cut = |agent: &str| super::cut(&lab(), &agent.parse().unwrap());
         assert!(cut("far").unwrap().contains("cuts it off"));
         assert_eq!((cut("new"), cut("other")), (None, None));
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
+use hallway_api::Nothing;
 use hallway_evidence::statement::hall::{Hours, KeyNeed, Names, Needs, TooManyNames};
 use hallway_evidence::statement::people::Role;
 use hallway_evidence::{GrantId, Line, LineError, PersonId, Printable, RealmName};
 use hallway_hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::agent::AgentCommand;
 use super::authorities::AuthorityAction;
@@ -356,7 +357,7 @@ fn end(how: &How, grant: GrantId) -> Result<(), HallCommandError> {
 /// Ends the caller's own grant, or somebody else's with a touch.
 async fn end_grant(visitor: &mut Visitor, grant: GrantId) -> Result<Value, HallCommandError> {
     let own = format!("/api/grants/{grant}/end");
-    match visitor.post(&own, &json!({})).await {
+    match visitor.post(&own, &Nothing {}).await {
         // Not the caller's own, or missing: the act tells which.
         Err(PersonError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
             Ok(visitor.act(&ActRequest::EndGrant { grant }).await?.outcome)

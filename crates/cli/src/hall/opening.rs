@@ -1,17 +1,16 @@
 //! Opening a hall: one touch, and what it gave.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallway_api::hall::{self, Certified, Listener, VisitView, Waits};
 use hallway_evidence::{GrantId, RealmName};
-use hallway_hall::client::ClientError;
-use hallway_hall::client::{HallClient, Opening};
+use hallway_hall::client::{ClientError, HallClient, Opening};
 use hallway_hall::{Bundle, HallKey, Place, Right, SpiffeId};
+use hallway_webauthn::wire::Base64Url;
 use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::HallCommandError;
 use super::path::HallPlace;
-use super::waiting::Waits;
 use crate::person::{ActRequest, Done, Visitor};
 
 mod check;
@@ -26,8 +25,8 @@ pub(crate) struct Wanted {
     pub(crate) duration_ms: Option<u64>,
 }
 
-/// A grant as the gateway announces it.
-#[derive(Debug, Deserialize)]
+/// A grant with the certificate for our key.
+#[derive(Debug)]
 pub(crate) struct Granted {
     pub(crate) id: GrantId,
     pub(crate) rights: Vec<Right>,
@@ -35,19 +34,9 @@ pub(crate) struct Granted {
     pub(crate) ends_ms: u64,
     /// The approval that it waits for before it opens anything.
     pub(crate) waits: Option<Waits>,
-    certificates: Vec<String>,
-    #[serde(flatten)]
-    listener: Listener,
+    certified: Certified,
     /// Where the certificate is renewed, for a hall of a partner.
     home: Option<Listener>,
-}
-
-/// A hall listener, as the API describes it.
-#[derive(Debug, Deserialize)]
-struct Listener {
-    bundle: Vec<String>,
-    address: String,
-    gateway: String,
 }
 
 /// What the host of a partner's hall says to a visitor.
@@ -55,17 +44,6 @@ struct Listener {
 struct Welcome {
     id: GrantId,
     waits: Option<Waits>,
-}
-
-/// The evidence to show to another realm.
-#[derive(Deserialize)]
-struct Evidence {
-    bundle: String,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    grant: Granted,
 }
 
 /// An open hall.
@@ -110,16 +88,16 @@ pub(crate) async fn sign(
         public_key: *key.public(),
     };
     let done = visitor.act(&request).await?;
-    let Outcome { grant: granted } = Outcome::deserialize(&done.outcome)?;
+    let granted = Granted::read(&done.outcome)?;
     check::granted(&done, &granted)?;
-    let place = granted.listener.place()?;
+    let place = place_of(&granted.certified.listener)?;
     let opening = Opening {
         address: place.address,
         gateway: place.gateway,
         bundle: place.bundle,
-        chain: certificates(&granted.certificates)?,
+        chain: certificates(&granted.certified.certificates),
         key,
-        home: granted.home.as_ref().map(Listener::place).transpose()?,
+        home: granted.home.as_ref().map(place_of).transpose()?,
     };
     let opened = Opened {
         client: HallClient::new(opening)?,
@@ -178,9 +156,8 @@ impl Opened {
         done: &Done,
     ) -> Result<(), HallCommandError> {
         let path = format!("/api/grants/{}/visit", self.granted.id);
-        let evidence: Evidence = visitor.get(&path).await?;
-        let bundle = URL_SAFE_NO_PAD.decode(evidence.bundle);
-        let bundle = bundle.map_err(|_| HallCommandError::Certificates)?;
+        let evidence: VisitView = visitor.get(&path).await?;
+        let bundle = evidence.bundle.0;
         check::shown(done, &bundle)?;
         let abroad = |error: ClientError| HallCommandError::Host {
             host: host.clone(),
@@ -204,21 +181,33 @@ impl Opened {
     }
 }
 
-impl Listener {
-    fn place(&self) -> Result<Place, HallCommandError> {
-        Ok(Place {
-            address: self.address.clone(),
-            gateway: self.gateway.parse::<SpiffeId>()?,
-            bundle: Bundle::new(certificates(&self.bundle)?)?,
+impl Granted {
+    /// Reads the grant in the outcome of an act.
+    fn read(outcome: &Value) -> Result<Self, HallCommandError> {
+        let grant = outcome.get("grant").unwrap_or(&Value::Null);
+        let opened = hall::Opened::deserialize(grant)?;
+        Ok(Self {
+            id: opened.id,
+            rights: opened.rights.into(),
+            ends_ms: opened.ends_ms,
+            waits: opened.waits,
+            certified: opened.certified.ok_or(HallCommandError::Certificates)?,
+            home: opened.home,
         })
     }
 }
 
-/// Certificates as the API writes them: DER in base64url.
-pub(super) fn certificates(
-    texts: &[String],
-) -> Result<Vec<CertificateDer<'static>>, HallCommandError> {
-    let decoded = |text| URL_SAFE_NO_PAD.decode(text).map(CertificateDer::from);
-    let all: Result<Vec<_>, _> = texts.iter().map(decoded).collect();
-    all.map_err(|_| HallCommandError::Certificates)
+fn place_of(listener: &Listener) -> Result<Place, HallCommandError> {
+    Ok(Place {
+        address: listener.address.clone(),
+        gateway: listener.gateway.parse::<SpiffeId>()?,
+        bundle: Bundle::new(certificates(&listener.bundle))?,
+    })
+}
+
+/// Certificates as the API writes them.
+pub(super) fn certificates(ders: &[Base64Url]) -> Vec<CertificateDer<'static>> {
+    ders.iter()
+        .map(|der| CertificateDer::from(der.0.clone()))
+        .collect()
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::Subcommand;
+use hallway_api::Nothing;
 use hallway_evidence::{Origin, Printable, RealmName};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use super::HallCommandError;
@@ -70,7 +71,7 @@ pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
             let found: Value = super::run(async {
                 if let Some(realm) = refresh {
                     let path = format!("/api/partners/{realm}/refresh");
-                    let _: Value = visitor.post(&path, &json!({})).await?;
+                    let _: Value = visitor.post(&path, &Nothing {}).await?;
                 }
                 Ok(visitor.get("/api/partners").await?)
             })?;

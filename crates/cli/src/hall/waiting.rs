@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use hallway_api::Code;
+use hallway_api::hall::Waits;
+use hallway_api::{Code, Nothing};
+use hallway_evidence::statement::people::Role;
 use hallway_evidence::{GrantId, Printable, Timestamp};
 use hallway_hall::client::{ClientError, FAREWELL};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::HallCommandError;
@@ -16,17 +17,6 @@ use crate::person::Visitor;
 
 /// How often the gateway is asked.
 const ASK_EVERY: Duration = Duration::from_secs(2);
-
-/// What an opening waits for.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Waits {
-    /// The least role of the approver.
-    role: String,
-    /// The names of some people who can approve.
-    approvers: Vec<String>,
-    /// Until when it can be approved, unix milliseconds.
-    until_ms: u64,
-}
 
 /// What is printed while an opening waits.
 pub(super) struct Announcement<'a> {
@@ -45,10 +35,10 @@ impl fmt::Display for Announcement<'_> {
             .iter()
             .map(|name| Printable(name).to_string())
             .collect();
-        let second = match role.as_str() {
-            "owner" => "a second person who is an owner",
-            "operator" => "a second person who is an operator or an owner",
-            _ => "a second person of the realm",
+        let second = match role {
+            Role::Owner => "a second person who is an owner",
+            Role::Operator => "a second person who is an operator or an owner",
+            Role::Member => "a second person of the realm",
         };
         write!(
             f,
@@ -86,8 +76,7 @@ pub(super) async fn until_approved(
     };
     if outcome.is_err() {
         let path = format!("/api/grants/{}/end", opened.granted.id);
-        let nothing = json!({});
-        match timeout(FAREWELL, visitor.post::<Value>(&path, &nothing)).await {
+        match timeout(FAREWELL, visitor.post::<Value>(&path, &Nothing {})).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the grant was not ended; it ends by itself");

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use hallway_api::act::Ceremony;
 use hallway_client::GatewayAddress;
 use hallway_evidence::{RealmName, Statement, Timestamp};
 use hallway_webauthn::wire::{Base64Url, CreationOptions, RequestOptions, Requirement};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::PersonError;
 use super::agreement::Wanted;
@@ -16,17 +15,6 @@ use super::one_time_link::sha256;
 
 /// How far the gateway's clock may be from ours: for as long as it accepts an answer itself.
 const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
-
-/// A statement and WebAuthn options, as a gateway gave them. The sentence that comes with them is
-/// not even read: it is made here, from the statement.
-#[derive(Debug, Deserialize)]
-pub(super) struct Ceremony {
-    statement: Base64Url,
-    seal: Base64Url,
-    public_key: Value,
-    #[serde(default)]
-    attachment: Option<Base64Url>,
-}
 
 /// A statement that says what was asked for, and options that ask for a signature over it and
 /// nothing else. Only a comparison makes one.
@@ -91,67 +79,66 @@ impl Options for CreationOptions {
     }
 }
 
-impl Ceremony {
-    /// Accepts a ceremony if it is what is `wanted`, at this gateway and now.
-    ///
-    /// # Errors
-    /// The statement can't be read, or a [`Difference`].
-    pub(super) fn agree<O: Options>(
-        self,
-        wanted: Wanted<'_>,
-        at: At<'_>,
-    ) -> Result<Agreed<O>, PersonError> {
-        let statement =
-            Statement::decode(&self.statement.0).map_err(PersonError::UnreadableStatement)?;
-        let realm = at.realm_of(&statement)?;
-        let now = Timestamp::from(SystemTime::now());
-        if statement.issued.distance(now) > CLOCKS_APART {
-            return Err(PersonError::Clocks {
-                here: now,
-                there: statement.issued,
-            });
-        }
-        wanted.agrees_with(&statement, &realm)?;
-        let attachment = self.attached(wanted)?;
-        let options: O = serde_json::from_value(self.public_key)?;
-        let hex = |bytes: &[u8]| hex::encode(bytes);
-        same(
-            "the challenge",
-            &hex(&sha256(&self.statement.0)),
-            &hex(options.challenge()),
-        )?;
-        same("the relying party", &realm.as_str(), &options.rp_id())?;
-        if options.verification() != Some(Requirement::Required) {
-            return Err(Difference::new("the check who holds the key", "required", "not").into());
-        }
-        Ok(Agreed {
-            statement,
-            realm,
-            options,
-            bytes: self.statement,
-            seal: self.seal,
-            attachment,
-        })
+/// Accepts a ceremony if it is what is `wanted`, at this gateway and now.
+///
+/// # Errors
+/// The statement can't be read, or a [`Difference`].
+pub(super) fn agree<O: Options>(
+    ceremony: Ceremony,
+    wanted: Wanted<'_>,
+    at: At<'_>,
+) -> Result<Agreed<O>, PersonError> {
+    let statement =
+        Statement::decode(&ceremony.statement.0).map_err(PersonError::UnreadableStatement)?;
+    let realm = at.realm_of(&statement)?;
+    let now = Timestamp::from(SystemTime::now());
+    if statement.issued.distance(now) > CLOCKS_APART {
+        return Err(PersonError::Clocks {
+            here: now,
+            there: statement.issued,
+        });
     }
+    wanted.agrees_with(&statement, &realm)?;
+    let attachment = attached(&ceremony, wanted)?;
+    let options: O = serde_json::from_value(ceremony.public_key)?;
+    let hex = |bytes: &[u8]| hex::encode(bytes);
+    same(
+        "the challenge",
+        &hex(&sha256(&ceremony.statement.0)),
+        &hex(options.challenge()),
+    )?;
+    same("the relying party", &realm.as_str(), &options.rp_id())?;
+    if options.verification() != Some(Requirement::Required) {
+        return Err(Difference::new("the check who holds the key", "required", "not").into());
+    }
+    Ok(Agreed {
+        statement,
+        realm,
+        options,
+        bytes: ceremony.statement,
+        seal: ceremony.seal,
+        attachment,
+    })
+}
 
-    fn attached(&self, wanted: Wanted<'_>) -> Result<Option<Base64Url>, Difference> {
-        let asked = match wanted {
-            Wanted::Act(request, _) => request.attachment(),
-            Wanted::SignIn | Wanted::Key(_) => None,
-        };
-        let given = self.attachment.as_ref().map(|bytes| bytes.0.as_slice());
-        if asked == given {
-            return Ok(self.attachment.clone());
-        }
-        let shown = |bytes: Option<&[u8]>| {
-            bytes.map_or_else(|| "nothing".to_owned(), |bytes| hex::encode(sha256(bytes)))
-        };
-        Err(Difference::new(
-            "the SHA-256 of what is attached",
-            shown(asked),
-            shown(given),
-        ))
+/// What is attached, if it is what was asked for.
+fn attached(ceremony: &Ceremony, wanted: Wanted<'_>) -> Result<Option<Base64Url>, Difference> {
+    let asked = match wanted {
+        Wanted::Act(request, _) => request.attachment(),
+        Wanted::SignIn | Wanted::Key(_) => None,
+    };
+    let given = ceremony.attachment.as_ref().map(|bytes| bytes.0.as_slice());
+    if asked == given {
+        return Ok(ceremony.attachment.clone());
     }
+    let shown = |bytes: Option<&[u8]>| {
+        bytes.map_or_else(|| "nothing".to_owned(), |bytes| hex::encode(sha256(bytes)))
+    };
+    Err(Difference::new(
+        "the SHA-256 of what is attached",
+        shown(asked),
+        shown(given),
+    ))
 }
 
 impl At<'_> {

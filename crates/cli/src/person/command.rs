@@ -1,8 +1,9 @@
 //! `hallway join`, `sign-in` and `sign-out`.
 
 use clap::Args;
-use hallway_evidence::{Line, Printable};
-use serde_json::{Value, json};
+use hallway_api::session::Person;
+use hallway_evidence::Line;
+use serde::Serialize;
 
 use super::arguments::FILE;
 use super::{
@@ -67,7 +68,7 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
         label,
     };
     let who = crate::runtime()?.block_on(visitor.join(&new))?;
-    tell(&who, visitor.settings(), command.json);
+    tell(&who, visitor.settings(), command.json)?;
     if !command.json {
         let Settings {
             gateway,
@@ -100,8 +101,7 @@ fn line(what: &'static str, text: &str) -> Result<Line, PersonError> {
 pub(crate) fn sign_in(command: &SignInCommand) -> Result<(), PersonError> {
     let mut visitor = Visitor::anew(&command.person, command.person.settings()?)?;
     let who = crate::runtime()?.block_on(visitor.sign_in())?;
-    tell(&who, visitor.settings(), command.json);
-    Ok(())
+    tell(&who, visitor.settings(), command.json)
 }
 
 pub(crate) fn sign_out(command: &SignOutCommand) -> Result<(), PersonError> {
@@ -109,20 +109,25 @@ pub(crate) fn sign_out(command: &SignOutCommand) -> Result<(), PersonError> {
     crate::runtime()?.block_on(visitor.sign_out())
 }
 
-fn tell(who: &Value, settings: &Settings, json: bool) {
+/// What `--json` prints.
+#[derive(Serialize)]
+struct SignedInAt<'a> {
+    gateway: String,
+    person: &'a Person,
+}
+
+fn tell(person: &Person, settings: &Settings, json: bool) -> Result<(), PersonError> {
     if json {
-        println!(
-            "{}",
-            json!({ "gateway": settings.gateway.origin(), "person": who })
-        );
+        let signed_in = SignedInAt {
+            gateway: settings.gateway.origin(),
+            person,
+        };
+        println!("{}", serde_json::to_string(&signed_in)?);
     } else {
-        let name = who["name"].as_str().unwrap_or_default();
-        let id = who["id"].as_str().unwrap_or_default();
         println!(
             "Signed in at {} as {} (person {})",
-            settings.gateway,
-            Printable(name),
-            Printable(id)
+            settings.gateway, person.name, person.id
         );
     }
+    Ok(())
 }

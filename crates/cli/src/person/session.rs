@@ -11,6 +11,15 @@ pub(crate) struct Who {
     pub(crate) name: Line,
 }
 
+impl From<hallway_api::session::Person> for Who {
+    fn from(person: hallway_api::session::Person) -> Self {
+        Self {
+            id: person.id,
+            name: person.name,
+        }
+    }
+}
+
 /// A session with a gateway.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Session {

@@ -1,10 +1,11 @@
 //! Somebody at a terminal: the session is kept, and the key is opened only while it is needed.
 
+use hallway_api::{Nothing, session};
 use hallway_client::Connection;
 use hallway_evidence::{Printable, RealmName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::session::Session;
 use super::{
@@ -117,7 +118,10 @@ impl Visitor {
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
-    pub(super) async fn join(&mut self, new: &KeyToRegister) -> Result<Value, PersonError> {
+    pub(super) async fn join(
+        &mut self,
+        new: &KeyToRegister,
+    ) -> Result<session::Person, PersonError> {
         let mut person = self.person()?;
         let joined = person.join(new).await?;
         let signed_in = person.sign_in().await?;
@@ -138,7 +142,7 @@ impl Visitor {
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
-    pub(crate) async fn sign_in(&mut self) -> Result<Value, PersonError> {
+    pub(crate) async fn sign_in(&mut self) -> Result<session::Person, PersonError> {
         let mut person = self.person()?;
         let who = person.sign_in().await?;
         self.keep(&person)?;
@@ -214,7 +218,7 @@ impl Visitor {
     pub(super) async fn sign_out(&mut self) -> Result<(), PersonError> {
         self.settings.session().forget()?;
         if self.api.session().is_some() {
-            match self.api.post::<Value>("/api/sign-out", &json!({})).await {
+            match self.api.post::<Value>("/api/sign-out", &Nothing {}).await {
                 Err(error) if !error.is_signed_out() => return Err(error),
                 _ => self.api.set_session(None),
             }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use hallway_api::device::{Announced, Enrolment, EnrolmentStatement, State, Status};
 use hallway_evidence::{Bundle, Statement, TrustFile};
 use hallway_webauthn::wire::Base64Url;
 
 use super::agreement::{self, MAX_SEQUENCE};
 use super::{Agent, AgentError, Standing};
 use crate::event::Event;
-use crate::protocol::{Announced, Enrolment, EnrolmentStatement, State, Status};
 use crate::registration::{KnownRealm, Registration};
 use crate::signer::Signer;
 

@@ -1,11 +1,11 @@
 //! Requests to the gateway, as values: the agent makes them, and they are performed without it.
 
 use bytes::Bytes as Body;
+use hallway_api::device::{Announced, Challenge, Enrolment, EnrolmentStatement, Question, Status};
 use hallway_evidence::Receipt;
 use hallway_webauthn::wire::Base64Url;
 
 use crate::gateway::{Gateway, GatewayError};
-use crate::protocol::{Announced, Challenge, Enrolment, EnrolmentStatement, Question, Status};
 
 /// A request to the gateway.
 pub(super) enum Request {

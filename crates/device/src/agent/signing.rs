@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes as Body;
+use hallway_api::device::{Question, State};
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::device::{self, Delivery, Payload};
 use hallway_evidence::{Hash, Line, Statement, Timestamp};
@@ -14,7 +15,6 @@ use super::{Agent, AgentError, Freshness, Standing};
 use crate::event::Event;
 use crate::folder::{FileError, Folder};
 use crate::media_type::media_type;
-use crate::protocol::{Question, State};
 use crate::signer::{Signer, SignerError};
 use crate::spool::{Entry, SpoolError};
 use crate::watcher::{Found, Misfit};
@@ -184,7 +184,7 @@ impl<S: Signer> Agent<S> {
         self.key_failures = 0;
         Ok(Request::Status(Question {
             signed_statement: Base64Url(signed.encode()),
-            set_aside,
+            set_aside: Some(set_aside),
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use hallway_device::protocol::State;
+use hallway_api::device::State;
 use hallway_device::{AgentError, Settings};
 use hallway_evidence::embedding;
 

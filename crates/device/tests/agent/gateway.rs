@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use hallway_device::protocol::{
+use hallway_api::device::{
     Announced, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Question, SEAL_HEADER,
     State, Status,
 };
@@ -268,7 +268,7 @@ async fn status(Shared(world): Shared<Shareable>, Json(question): Json<Question>
     if let Some(refused) = skewed(&world, asked.issued) {
         return refused;
     }
-    world.set_aside = question.set_aside;
+    world.set_aside = question.set_aside.unwrap();
     let receipts = world
         .enrolment
         .clone()

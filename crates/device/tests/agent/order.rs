@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use hallway_device::protocol::State;
+use hallway_api::device::State;
 use hallway_device::{Freshness, Settings, Until};
 use serde_json::json;
 use tokio::sync::oneshot;

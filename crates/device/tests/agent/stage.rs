@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hallway_api::device::State;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_device::protocol::State;
 use hallway_device::provision::{Device, Maker, MakerName};
 use hallway_device::{Agent, AgentError, Event, Gateway, KeySigner, Settings, Until};
 use hallway_evidence::Timestamp;

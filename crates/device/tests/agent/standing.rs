@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use hallway_api::device::State;
 use hallway_device::AgentError;
-use hallway_device::protocol::State;
 use hallway_evidence::statement::device::Delivery;
 
 use crate::gateway;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use hallway_api::device::{Announced, Enrolment, EnrolmentStatement};
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::device::Enrol;
 use hallway_evidence::{CredentialId, Response, SignedStatement};
@@ -19,8 +20,6 @@ use hallway_webauthn::wire::Base64Url;
 use hallway_webauthn::{
     Registration, RegistrationError, RegistrationResponse, UnixSeconds, verify_registration,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
 use crate::makers;
@@ -36,48 +35,13 @@ pub const MOST_OF_NETWORK: u64 = 256;
 /// Milliseconds between two questions of a device that waits to be claimed (RFC 8628, 3.2).
 const INTERVAL_MS: u64 = 2000;
 
-/// An enrolment statement for the device's `makeCredential`.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Statement {
-    /// Deterministic CBOR; its SHA-256 is the challenge.
-    #[schemars(with = "String")]
-    pub statement: Base64Url,
-    /// Proves that the gateway made it.
-    #[schemars(with = "String")]
-    pub seal: Base64Url,
-    /// When the answer comes too late, milliseconds since 1970.
-    pub expires_ms: u64,
-}
-
-/// The attested answer.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Enrolment {
-    /// A signed statement with a registration, CBOR.
-    #[schemars(with = "String")]
-    pub signed_statement: Base64Url,
-    /// The seal as it was given.
-    #[schemars(with = "String")]
-    pub seal: Base64Url,
-}
-
-/// The code to show.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Announced {
-    /// Eight letters, `BCDF-GHJK`, for the owner to type.
-    pub user_code: String,
-    /// Until when, milliseconds since 1970.
-    pub expires_ms: u64,
-    /// How long to wait between two questions, milliseconds.
-    pub interval_ms: u64,
-    /// Where the owner types it.
-    pub console: String,
-}
-
 /// Gives an enrolment statement.
-pub async fn statement(State(gateway): State<Gateway>) -> Result<Json<Statement>, Problem> {
+pub async fn statement(
+    State(gateway): State<Gateway>,
+) -> Result<Json<EnrolmentStatement>, Problem> {
     let statement = ceremony::statement(&gateway, Enrol {})?;
     let bytes = statement.encode();
-    Ok(Json(Statement {
+    Ok(Json(EnrolmentStatement {
         seal: Base64Url(gateway.sealer.seal(Purpose::EnrolDevice, &[], &bytes)),
         statement: Base64Url(bytes),
         expires_ms: statement.issued.as_ms() + LIFETIME_MS,

@@ -3,27 +3,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use hallway_api::device::Challenge;
 use hallway_evidence::Timestamp;
 use hallway_spine::Gateway;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::operator_key::random_bytes;
 use hallway_spine::seal::{LIFETIME_MS, Purpose};
 use hallway_webauthn::wire::Base64Url;
-use schemars::JsonSchema;
-use serde::Serialize;
-
-/// A challenge and its seal.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Challenge {
-    /// 32 bytes for the statement.
-    #[schemars(with = "String")]
-    pub challenge: Base64Url,
-    /// Goes back in the header `Hallway-Seal`.
-    #[schemars(with = "String")]
-    pub seal: Base64Url,
-    /// When it is too late, milliseconds since 1970.
-    pub expires_ms: u64,
-}
 
 /// Gives a challenge: the time, then 24 random bytes.
 pub async fn give(State(gateway): State<Gateway>) -> Result<Json<Challenge>, Problem> {

@@ -59,5 +59,5 @@ const GIVEN: Option<Given> = Some((DEVICE, SchemaGenerator::subschema_for::<Devi
 async fn outcome(actor: &Actor<'_>, id: DeviceId) -> Result<Outcome, Problem> {
     let found = actor.unit.devices().get(id).await?;
     let found = found.ok_or_else(|| Problem::not_found("device"))?;
-    Outcome::with(actor, DEVICE, &DeviceView::from(&found))
+    actor.done_with(DEVICE, &DeviceView::from(&found))
 }

@@ -1,5 +1,6 @@
 //! The routes of the device door.
 
+use hallway_api::device::{Announced, Challenge, Enrolment, EnrolmentStatement, Question, Status};
 use hallway_spine::http::bounds::kinds::{DOWNLOAD, EVENTS, PICTURES};
 use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Most, Takes};
 use hallway_spine::http::page::PageView;
@@ -33,19 +34,19 @@ pub(crate) fn all() -> Vec<Route> {
     vec![
 Route::post("/api/device/enrolments/statement", Access::Public, announce::statement)
             .summary("A statement for a device's attested enrolment")
-            .gives::<announce::Statement>(),
+            .gives::<EnrolmentStatement>(),
 Route::post("/api/device/enrolments", Access::Proof, announce::announce)
             .summary("Announce a device by its attestation; gives the code to show")
-            .takes::<announce::Enrolment>()
+            .takes::<Enrolment>()
             .within(Bounds::COSTLY)
-            .gives::<announce::Announced>(),
+            .gives::<Announced>(),
 Route::post("/api/device/status", Access::Proof, status::ask)
             .summary("Is my registration still valid? For a device that signs the question")
-            .takes::<status::Question>()
-            .gives::<status::Status>(),
+            .takes::<Question>()
+            .gives::<Status>(),
 Route::post("/api/device/challenge", Access::Public, challenge::give)
             .summary("A challenge for a transaction")
-            .gives::<challenge::Challenge>(),
+            .gives::<Challenge>(),
 Route::post("/api/device/transactions", Access::Proof, send::send)
             .summary("Send bytes with their evidence in the header Hallway-Evidence; gives the receipt, CBOR")
             .within(TRANSACTION),

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use hallway_api::device::{EVIDENCE_HEADER, SEAL_HEADER};
 use hallway_evidence::Receipt;
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::device::Transaction as Terms;
@@ -28,9 +29,9 @@ use crate::ingest::{IngestError, Outcome, Submission};
 use crate::store::{DeviceState, DeviceTables};
 
 /// The signed statement, base64url.
-pub const EVIDENCE: HeaderName = HeaderName::from_static("hallway-evidence");
+pub const EVIDENCE: HeaderName = HeaderName::from_static(EVIDENCE_HEADER);
 /// The seal of a challenge, base64url.
-pub const SEAL: HeaderName = HeaderName::from_static("hallway-seal");
+pub const SEAL: HeaderName = HeaderName::from_static(SEAL_HEADER);
 
 /// Takes a transaction. 201 and the receipt; 409 and the receipt if it was accepted before.
 pub async fn send(

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use hallway_api::device::{self, Question, Status};
+use hallway_evidence::Timestamp;
 use hallway_evidence::statement::Act;
-use hallway_evidence::{Timestamp, TrustFile};
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
@@ -11,53 +12,11 @@ use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::refusal::Subject;
 use hallway_spine::store::Unit;
 use hallway_webauthn::wire::Base64Url;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::unattended::{TurnedAway, Unverified, near};
 use crate::DevicesOf;
 use crate::ingest::keyring::DeviceKey;
 use crate::store::{Announcement, Device, DeviceState, DeviceTables};
-
-/// A signed question.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Question {
-    /// A signed statement of the act `device.status`, CBOR.
-    #[schemars(with = "String")]
-    pub signed_statement: Base64Url,
-    /// How many files the device has set aside; without it, what is on record stays. More than
-    /// 10,000 count as 10,000.
-    #[serde(default)]
-    pub set_aside: Option<u32>,
-}
-
-/// The answer.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Status {
-    /// announced, claimed, registered, suspended, stolen, released or retired.
-    #[schemars(with = "String")]
-    pub state: DeviceState,
-    /// The sequence number of the last transaction that was accepted; 0 before the first.
-    pub last_sequence: u64,
-    /// The device's id, once it is claimed.
-    #[schemars(with = "Option<String>")]
-    pub device_id: Option<String>,
-    /// The serial number.
-    pub serial: String,
-    /// The owner's name.
-    pub owner: Option<String>,
-    /// The receipts that its transactions rest on, a CBOR bundle: the claim, the enrolment, the
-    /// owner's key, and what allowed that.
-    #[schemars(with = "Option<String>")]
-    pub receipts: Option<Base64Url>,
-    /// How many files set aside are on record; a change is noted once a minute.
-    pub set_aside: Option<u32>,
-    /// What checks receipts.
-    #[schemars(with = "serde_json::Value")]
-    pub trust: TrustFile,
-    /// The gateway's time, milliseconds since 1970.
-    pub now_ms: u64,
-}
 
 /// Answers a signed question.
 pub async fn ask(
@@ -120,7 +79,7 @@ async fn announced(gateway: &Gateway, waiting: &Announcement) -> Result<Status, 
         return Err(unknown());
     }
     Ok(Status {
-        state: DeviceState::Announced,
+        state: device::State::Announced,
         last_sequence: 0,
         device_id: None,
         serial: waiting.serial.clone(),
@@ -159,7 +118,7 @@ async fn registered(
     };
     let receipts = super::signed::grounds_of_device(gateway, &device).await?;
     Ok(Status {
-        state: device.state,
+        state: device.state.into(),
         last_sequence: device.last_sequence,
         device_id: Some(device.id.to_string()),
         serial: device.serial,

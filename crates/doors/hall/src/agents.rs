@@ -2,51 +2,24 @@
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::statement::hall::{AgentName, HallName, P256PublicKey};
+use hallway_api::hall::{AgentJoined, JoinAgent};
+use hallway_evidence::statement::hall::P256PublicKey;
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::token_hash;
 use hallway_spine::store::{StoreError, TokenHash};
-use hallway_webauthn::wire::Base64Url;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::certificate::{self, Certified};
+use super::certificate;
 use crate::store::{HallAgent, HallTables};
-
-/// What a machine shows to join.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Join {
-    /// The token, as it was handed over.
-    pub token: String,
-    /// Its P-256 key, SubjectPublicKeyInfo, base64url.
-    #[schemars(with = "String")]
-    pub public_key: Base64Url,
-}
-
-/// What it becomes.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Joined {
-    /// The hall.
-    #[schemars(with = "String")]
-    pub hall: HallName,
-    /// What it is called there.
-    #[schemars(with = "String")]
-    pub agent: AgentName,
-    /// Its certificate.
-    #[serde(flatten)]
-    pub certified: Certified,
-}
 
 /// Takes a machine in, once per token.
 pub async fn join(
     State(gateway): State<Gateway>,
     peer: Peer,
-    Input(join): Input<Join>,
-) -> Result<Json<Joined>, Problem> {
+    Input(join): Input<JoinAgent>,
+) -> Result<Json<AgentJoined>, Problem> {
     let joined = take_in(&gateway, &join).await;
     gateway
         .or_refuse(super::NAME, &peer, joined)
@@ -54,7 +27,7 @@ pub async fn join(
         .map(Json)
 }
 
-async fn take_in(gateway: &Gateway, join: &Join) -> Result<Joined, Problem> {
+async fn take_in(gateway: &Gateway, join: &JoinAgent) -> Result<AgentJoined, Problem> {
     let token = token_hash(&join.token).ok_or_else(spent)?;
     let key = P256PublicKey::from_der(&join.public_key.0)
         .map_err(|error| Problem::malformed(error.to_string()))?;
@@ -62,7 +35,7 @@ async fn take_in(gateway: &Gateway, join: &Join) -> Result<Joined, Problem> {
     let agent = gateway
         .transact(|unit| Box::pin(use_up(gateway, unit, token, key)))
         .await?;
-    Ok(Joined {
+    Ok(AgentJoined {
         certified: certificate::agent(gateway, &agent.hall, &agent.name, &key)?,
         hall: agent.hall,
         agent: agent.name,

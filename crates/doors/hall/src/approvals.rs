@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
+use hallway_api::hall::Waits;
 use hallway_evidence::PersonId;
 use hallway_evidence::statement::hall::{Approve, approver};
 use hallway_spine::Gateway;
@@ -12,7 +13,7 @@ use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use hallway_spine::store::{Limit, Person, Role, Unit};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::grants::{GrantRequest, GrantRow, name_of};
 use crate::HallDoor;
@@ -33,41 +34,27 @@ pub struct WaitingRow {
     pub approve_until_ms: u64,
 }
 
-/// What an opening waits for, for who opened it.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-pub struct Waits {
-    /// The least role of who approves.
-    #[schemars(with = "String")]
-    pub role: Role,
-    /// The names of some who can.
-    pub approvers: Vec<String>,
-    /// Until when it can be approved, milliseconds since 1970.
-    pub until_ms: u64,
-}
-
-impl Waits {
-    /// What `grant` waits for, if it does.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn of(
-        gateway: &Gateway,
-        reader: &Unit<'_>,
-        grant: &Grant,
-    ) -> Result<Option<Self>, Problem> {
-        let Some(approval) = grant.approval.as_ref() else {
-            return Ok(None);
-        };
-        if grant.state(gateway.now()) != GrantState::Waiting {
-            return Ok(None);
-        }
-        let approvers = approvers(reader, approval.role, Some(grant.person)).await?;
-        Ok(Some(Self {
-            role: approval.role,
-            approvers: approvers.into_iter().map(|person| person.name).collect(),
-            until_ms: grant.waits_until().as_ms(),
-        }))
+/// What `grant` waits for, if it does.
+///
+/// # Errors
+/// The database.
+pub async fn waits_of(
+    gateway: &Gateway,
+    reader: &Unit<'_>,
+    grant: &Grant,
+) -> Result<Option<Waits>, Problem> {
+    let Some(approval) = grant.approval.as_ref() else {
+        return Ok(None);
+    };
+    if grant.state(gateway.now()) != GrantState::Waiting {
+        return Ok(None);
     }
+    let approvers = approvers(reader, approval.role, Some(grant.person)).await?;
+    Ok(Some(Waits {
+        role: approval.role,
+        approvers: approvers.into_iter().map(|person| person.name).collect(),
+        until_ms: grant.waits_until().as_ms(),
+    }))
 }
 
 /// Some of those who can approve what `opener` opens, who may be nobody of this realm.
@@ -213,6 +200,6 @@ impl Perform<HallDoor> for Approve {
                 "somebody else was faster: this opening waits no longer",
             ));
         }
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }

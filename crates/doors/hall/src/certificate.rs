@@ -1,41 +1,15 @@
 //! Certificates for guests and agents: X.509-SVIDs by the realm's authority.
 
+use hallway_api::hall::{Certified, Listener};
 use hallway_evidence::statement::hall::{AgentName, HallName, P256PublicKey};
 use hallway_hall::{Bundle, Leaf, Party, Provenance, SpiffeId, Usage};
 use hallway_spine::Gateway;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::realm_authority::rotation::LONGEST_CERTIFICATE;
 use hallway_webauthn::wire::Base64Url;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::HallsOf;
 use crate::store::Grant;
-
-/// A certificate, and what its holder needs to use it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Certified {
-    /// DER, base64url, the leaf first.
-    #[schemars(with = "Vec<String>")]
-    pub certificates: Vec<Base64Url>,
-    /// When the leaf ends, milliseconds since 1970.
-    pub certificate_ends_ms: u64,
-    /// Where it is used.
-    #[serde(flatten)]
-    pub listener: Listener,
-}
-
-/// A hall listener, and how to know it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Listener {
-    /// The authorities to check the gateway by, DER, base64url.
-    #[schemars(with = "Vec<String>")]
-    pub bundle: Vec<Base64Url>,
-    /// `HOST:PORT`.
-    pub address: String,
-    /// The SPIFFE ID that the gateway shows there.
-    pub gateway: String,
-}
 
 /// The hall listener's address.
 ///

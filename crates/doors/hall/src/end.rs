@@ -42,7 +42,7 @@ impl Perform<HallDoor> for End {
         if !actor.unit.grants().end(self.grant, &end).await? {
             return Err(ended_already());
         }
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 

@@ -59,7 +59,7 @@ impl Perform<HallDoor> for Create {
             evidence: actor.evidence,
         };
         actor.unit.halls().add(&hall).await.map_err(refused)?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 
@@ -83,7 +83,7 @@ impl Perform<HallDoor> for Remove {
             .await
             .map_err(refused)?;
         depends::end_by(actor, Ended::Hall(self.hall.clone())).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 

@@ -127,7 +127,7 @@ impl Perform<HallDoor> for Admit {
         actor.unit.halls().admit(&guest).await.map_err(refused)?;
         // What was said of the same guest before may have been more.
         depends::end_by(actor, Ended::Admission(self.hall.clone())).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 
@@ -156,7 +156,7 @@ impl Perform<HallDoor> for Dismiss {
             .await
             .map_err(refused)?;
         depends::end_by(actor, Ended::Admission(self.hall.clone())).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 

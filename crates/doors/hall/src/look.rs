@@ -4,15 +4,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use hallway_evidence::statement::hall::{
-    AgentName, HallName, Names, Needs, Right, Rights, ServiceName, StoreName,
+use hallway_api::hall::{
+    AgentPresence, AgentView, DemandView, GuestView, HallRow, HallView, OfferView,
 };
+use hallway_evidence::statement::hall::{HallName, Right};
 use hallway_spine::Gateway;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
 use hallway_spine::store::Role;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::demands::{self, KnownKey};
 use super::existence;
@@ -22,106 +21,6 @@ use crate::demands::left::rights_in;
 use crate::demands::needs::Unmet;
 use crate::partners::description::own_bundle_json;
 use crate::store::{Hall, HallAgent, HallGuest, HallTables};
-
-/// A hall in a list.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct HallRow {
-    /// Its name.
-    #[schemars(with = "String")]
-    pub name: HallName,
-    /// What people call it.
-    pub title: String,
-    /// What the caller may do there.
-    #[schemars(with = "Vec<String>")]
-    pub rights: Vec<Right>,
-    /// How many people are inside through this gateway.
-    pub inside: usize,
-}
-
-/// One hall.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct HallView {
-    /// As in the list.
-    #[serde(flatten)]
-    pub row: HallRow,
-    /// What it offers, as far as the caller may use it; operators and owners see all.
-    pub services: Vec<OfferView>,
-    /// The same for stores.
-    pub stores: Vec<OfferView>,
-    /// Who may enter: for operators and owners.
-    pub guests: Vec<GuestView>,
-    /// The machines that were invited: for operators and owners.
-    pub agents: Vec<AgentView>,
-    /// The caller's own admissions that demand something.
-    pub demands: Vec<DemandView>,
-}
-
-/// An admission of the caller's that demands something.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct DemandView {
-    /// What it is for.
-    #[schemars(with = "Vec<String>")]
-    pub rights: Rights,
-    /// What it demands: a sentence.
-    pub needs: String,
-    /// The least role of who has to approve each opening, if somebody has to.
-    #[schemars(with = "Option<String>")]
-    pub approval: Option<Role>,
-    /// What else is missing now, by whichever of the caller's keys lacks the least: a sentence each.
-    pub missing: Vec<String>,
-}
-
-/// Something that a hall offers now.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct OfferView {
-    /// What rights call it.
-    pub name: String,
-    /// The agent that provides it; nothing for the gateway itself.
-    #[schemars(with = "Option<String>")]
-    pub agent: Option<AgentName>,
-}
-
-/// An admission.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct GuestView {
-    /// `person/UUID` or `role/ROLE`.
-    pub guest: String,
-    /// What the guest may do.
-    #[schemars(with = "Vec<String>")]
-    pub rights: Rights,
-    /// What is demanded besides: `key`, `approval` and `hours`, as they are asked for.
-    #[schemars(with = "std::collections::BTreeMap<String, String>")]
-    pub needs: Needs,
-    /// Since when, milliseconds since 1970.
-    pub admitted_ms: u64,
-    /// The evidence, hexadecimal.
-    pub evidence: String,
-}
-
-/// An agent.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct AgentView {
-    /// Its name.
-    #[schemars(with = "String")]
-    pub name: AgentName,
-    /// The agent beside which it provides the same.
-    #[schemars(with = "Option<String>")]
-    pub beside: Option<AgentName>,
-    /// The stores that it was invited to provide.
-    #[schemars(with = "Vec<String>")]
-    pub stores: Names<StoreName>,
-    /// The services that it was invited to provide.
-    #[schemars(with = "Vec<String>")]
-    pub services: Names<ServiceName>,
-    /// When it was invited, milliseconds since 1970.
-    pub invited_ms: u64,
-    /// When it joined.
-    pub joined_ms: Option<u64>,
-    /// Whether it is connected to this gateway now: `here`, or `absent`.
-    pub presence: &'static str,
-    /// The evidence, hexadecimal.
-    pub evidence: String,
-}
 
 impl<N: ToString> From<Offer<N>> for OfferView {
     fn from(offer: Offer<N>) -> Self {
@@ -144,19 +43,21 @@ impl From<&HallGuest> for GuestView {
     }
 }
 
-impl AgentView {
-    fn new(agent: &HallAgent, offers: &Offers) -> Self {
-        let is_here = offers.hears(&agent.hall, &agent.name);
-        Self {
-            presence: if is_here { "here" } else { "absent" },
-            name: agent.name.clone(),
-            beside: agent.beside.clone(),
-            stores: agent.stores.clone(),
-            services: agent.services.clone(),
-            invited_ms: agent.invited.as_ms(),
-            joined_ms: agent.joined.map(|(at, _)| at.as_ms()),
-            evidence: agent.evidence.to_string(),
-        }
+fn agent_view(agent: &HallAgent, offers: &Offers) -> AgentView {
+    let is_here = offers.hears(&agent.hall, &agent.name);
+    AgentView {
+        presence: if is_here {
+            AgentPresence::Here
+        } else {
+            AgentPresence::Absent
+        },
+        name: agent.name.clone(),
+        beside: agent.beside.clone(),
+        stores: agent.stores.clone(),
+        services: agent.services.clone(),
+        invited_ms: agent.invited.as_ms(),
+        joined_ms: agent.joined.map(|(at, _)| at.as_ms()),
+        evidence: agent.evidence.to_string(),
     }
 }
 
@@ -252,7 +153,7 @@ pub async fn one(
         guests: guests.iter().map(GuestView::from).collect(),
         agents: agents
             .iter()
-            .map(|agent| AgentView::new(agent, offers))
+            .map(|agent| agent_view(agent, offers))
             .collect(),
         demands: demands_of(&gateway, &caller, &name).await?,
         row: row(&gateway, seen),

@@ -107,7 +107,7 @@ impl Perform<HallDoor> for InviteAgent {
             .invite(&agent)
             .await
             .map_err(refused)?;
-        Ok(Outcome::with_link(actor, "halls", self.expires))
+        Ok(actor.done_with_link("halls", self.expires))
     }
 }
 
@@ -132,6 +132,6 @@ impl Perform<HallDoor> for DismissAgent {
             .dismiss(&self.hall, &self.agent)
             .await
             .map_err(refused)?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }

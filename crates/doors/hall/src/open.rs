@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hallway_api::hall::Opened;
 use hallway_evidence::statement::hall::{HallName, Lasting, Open, P256PublicKey, Right, Rights};
 use hallway_evidence::{GrantId, RealmName};
 use hallway_spine::Gateway;
@@ -13,12 +14,10 @@ use hallway_spine::http::session::Caller;
 use hallway_spine::store::StoreError;
 use hallway_webauthn::wire::Base64Url;
 use schemars::{JsonSchema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::approvals::{self, Waits};
-use super::certificate::{self, Certified, Listener};
 use super::demands::{self, KnownKey};
-use super::visit;
+use super::{approvals, certificate, visit};
 use crate::away::proxy;
 use crate::demands::needs::{Opening, Weighed};
 use crate::partners::description::own_realm;
@@ -44,30 +43,6 @@ pub struct Request {
     /// partner's hall this gateway acts for it.
     #[schemars(with = "Option<String>")]
     public_key: Option<Base64Url>,
-}
-
-/// A grant, as it is handed to who opened it.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Opened {
-    /// A UUID.
-    #[schemars(with = "String")]
-    pub id: GrantId,
-    /// The hall.
-    #[schemars(with = "String")]
-    pub hall: HallName,
-    /// What it allows.
-    #[schemars(with = "Vec<String>")]
-    pub rights: Rights,
-    /// When it ends at the latest, milliseconds since 1970.
-    pub ends_ms: u64,
-    /// What it waits for before it opens anything, if it has to be approved.
-    pub waits: Option<Waits>,
-    /// What the data plane needs; nothing for a browser session.
-    #[serde(flatten)]
-    pub certified: Option<Certified>,
-    /// Where the certificate is renewed, when the hall is a partner's: here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub home: Option<Listener>,
 }
 
 #[async_trait]
@@ -250,7 +225,7 @@ async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
         address: actor.caller.session.address.clone(),
         approval: approval.map(Approval::asked),
     };
-    let waits = Waits::of(gateway, actor.unit, &grant).await?;
+    let waits = approvals::waits_of(gateway, actor.unit, &grant).await?;
     let certified = match (&terms.public_key, &grant.holder) {
         (Some(key), GrantHolder::Key(_)) => Some(certificate::guest(gateway, &grant, key)?),
         _ => None,
@@ -283,5 +258,5 @@ async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
         certified,
         home,
     };
-    Outcome::with(actor, super::GRANT, &opened)
+    actor.done_with(super::GRANT, &opened)
 }

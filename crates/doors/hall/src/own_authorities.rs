@@ -110,7 +110,7 @@ async fn replace(
     let all = rotation::replace(all, actor.now, how).map_err(not_yet)?;
     let authorities = &actor.gateway.halls().authorities;
     authorities.keep(actor.unit, all, actor.now).await?;
-    Ok(Outcome::done(actor))
+    Ok(actor.done())
 }
 
 /// The hashes of the certificates of the authority that signs, and of the next one.

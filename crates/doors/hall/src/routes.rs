@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::handler::Handler;
+use hallway_api::hall::{AgentJoined, HallRow, HallView, JoinAgent, VisitView};
 use hallway_spine::Gateway;
 use hallway_spine::http::bounds::kinds::{EVENTS, LOOK_NOW, STRANGERS};
 use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Takes};
@@ -50,10 +51,10 @@ pub(crate) fn all() -> Vec<Route> {
     let mut routes = vec![
         Route::get("/api/halls", MEMBER, look::list)
             .summary("The halls that the caller may see")
-            .gives::<Vec<look::HallRow>>(),
+            .gives::<Vec<HallRow>>(),
         Route::get("/api/halls/{name}", MEMBER, look::one)
             .summary("One hall")
-            .gives::<look::HallView>(),
+            .gives::<HallView>(),
         Route::get("/api/halls/{name}/grant", MEMBER, files::grant)
             .summary(
                 "What is open in a hall for the caller's session or waits to be approved, or null",
@@ -68,7 +69,7 @@ pub(crate) fn all() -> Vec<Route> {
         Route::get("/api/grants/{id}/visit", MEMBER, visit::evidence)
             .within(AT_PARTNER)
             .summary("The evidence of a grant of the caller's own to show to the host of the hall")
-            .gives::<visit::VisitView>(),
+            .gives::<VisitView>(),
         Route::post("/api/grants/{id}/end", MEMBER, grants::end)
             .summary("End a grant of the caller's own")
             .gives::<grants::GrantRow>(),
@@ -77,9 +78,9 @@ pub(crate) fn all() -> Vec<Route> {
             .gives::<Vec<approvals::WaitingRow>>(),
         Route::post("/api/hall-agents/join", Access::Proof, agents::join)
             .summary("Join a hall as an agent, by a one-time token")
-            .takes::<agents::Join>()
+            .takes::<JoinAgent>()
             .within(STRANGERS)
-            .gives::<agents::Joined>(),
+            .gives::<AgentJoined>(),
         Route::get("/api/hall/bundle", Access::Public, look::bundle)
             .summary("The realm's SPIFFE trust bundle"),
         Route::get("/api/hall/authorities", OPERATOR, own_authorities::list)

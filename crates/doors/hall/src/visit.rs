@@ -5,6 +5,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use hallway_api::hall::{Certified, Listener, VisitView};
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::hall::{HallName, MOST_RIGHTS, Open, Right, Rights};
 use hallway_evidence::{Bundle, GrantId, RealmName, Receipt};
@@ -15,10 +16,8 @@ use hallway_spine::http::session::Caller;
 use hallway_spine::store::{EvidenceHash, Person, Unit};
 use hallway_spine::witness::cosigned_by;
 use hallway_webauthn::wire::Base64Url;
-use schemars::JsonSchema;
-use serde::Serialize;
 
-use super::certificate::{Certified, Listener, in_base64};
+use super::certificate::in_base64;
 use crate::HallsOf;
 use crate::channel::Standing;
 use crate::demands::needs;
@@ -26,14 +25,6 @@ use crate::partners::call::CallError;
 use crate::partners::shared::{HallThere, Shared};
 use crate::partners::{active, call, place};
 use crate::store::{Grant, GrantKind, HallTables, MAX_HALLS};
-
-/// Evidence to show to the host of a hall.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct VisitView {
-    /// The opening and the registration of the key that signed it, CBOR, base64url.
-    #[schemars(with = "String")]
-    pub bundle: Base64Url,
-}
 
 /// What `host` shares with this realm.
 ///

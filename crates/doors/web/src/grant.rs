@@ -4,38 +4,23 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, header};
-use hallway_evidence::{CredentialId, PersonId, Timestamp};
+use hallway_api::session as api;
+use hallway_evidence::{CredentialId, Line, Timestamp};
 use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::{self, Caller};
-use hallway_spine::store::{EvidenceHash, Person, Role, Session, Unit};
+use hallway_spine::store::{EvidenceHash, Person, Session, Unit};
 use hallway_spine::{Gateway, depends};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// How many sessions a person has at a time; one more ends the one that was used longest ago.
 const MOST_SESSIONS: u64 = 64;
 
 /// A person, as the API shows one.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct PersonView {
-    /// A UUID.
-    #[schemars(with = "String")]
-    pub id: PersonId,
-    /// The name.
-    pub name: String,
-    /// owner, operator or member.
-    #[schemars(with = "String")]
-    pub role: Role,
-}
-
-impl From<&Person> for PersonView {
-    fn from(person: &Person) -> Self {
-        Self {
-            id: person.id,
-            name: person.name.clone(),
-            role: person.role,
-        }
+pub fn shown(person: &Person) -> api::Person {
+    api::Person {
+        id: person.id,
+        name: Line::nearest(&person.name),
+        role: person.role,
     }
 }
 
@@ -113,6 +98,6 @@ fn lifetime(gateway: &Gateway) -> Duration {
 }
 
 /// Who is signed in.
-pub async fn me(caller: Caller) -> Json<PersonView> {
-    Json(PersonView::from(&caller.person))
+pub async fn me(caller: Caller) -> Json<api::Person> {
+    Json(shown(&caller.person))
 }

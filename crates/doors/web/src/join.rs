@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use hallway_api::link::{self, Token};
+use hallway_api::session::SignedIn;
 use hallway_spine::Gateway;
 use hallway_spine::depends::signed_with;
 use hallway_spine::door_name::DoorName;
@@ -10,36 +12,9 @@ use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::token_hash;
-use hallway_spine::store::{Link, PersonState, Purpose as LinkPurpose, Role, TokenHash, Unit};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use hallway_spine::store::{Link, PersonState, Purpose as LinkPurpose, TokenHash, Unit};
 
-use super::grant::{self, Granted, Grounds, PersonView};
-use super::sign_in::SignedIn;
-
-/// The secret of a link.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Token {
-    /// What follows the `#` in the link.
-    pub token: String,
-}
-
-/// What a link is for.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct LinkView {
-    /// setup, invitation, recovery, additional or sign-in.
-    #[schemars(with = "String")]
-    pub purpose: LinkPurpose,
-    /// For whom; empty for a set-up link.
-    pub name: String,
-    /// The role that comes with it.
-    #[schemars(with = "Option<String>")]
-    pub role: Option<Role>,
-    /// The realm.
-    pub realm: String,
-    /// When it ends, milliseconds since 1970.
-    pub expires_ms: u64,
-}
+use super::grant::{self, Granted, Grounds};
 
 /// A link can't be used: one answer for unknown, used and expired ones.
 pub fn spent() -> Problem {
@@ -59,10 +34,10 @@ pub async fn look(
     State(gateway): State<Gateway>,
     peer: Peer,
     Input(request): Input<Token>,
-) -> Result<Json<LinkView>, Problem> {
+) -> Result<Json<link::Link>, Problem> {
     let link = open(&gateway, &request.token).await;
     let link = gateway.or_refuse(DoorName::WEB, &peer, link).await?;
-    Ok(Json(LinkView {
+    Ok(Json(link::Link {
         purpose: link.purpose,
         name: link.name,
         role: link.role,
@@ -90,7 +65,7 @@ pub async fn sign_in(
         .await;
     let granted = gateway.or_refuse(DoorName::WEB, &peer, granted).await?;
     let signed_in = SignedIn {
-        person: PersonView::from(&granted.person),
+        person: grant::shown(&granted.person),
         token: None,
     };
     Ok(([granted.cookie(&gateway)?], Json(signed_in)).into_response())

@@ -5,19 +5,20 @@ mod remove;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use hallway_api::key::Key;
 use hallway_evidence::{CredentialId, Line, PersonId};
 use hallway_spine::door_name::DoorName;
 use hallway_spine::http::input::{Input, line};
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
-use hallway_spine::models::look::{self, ModelView};
+use hallway_spine::models::look;
 use hallway_spine::store::{Credential, Holder, KeyAttestation, Role, Unit};
 use hallway_spine::{Gateway, act};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-pub use self::register::{NewKey, Registered, Registration, begin, finish};
+pub use self::register::{begin, finish};
 use crate::Web;
 
 /// The acts on one's own keys.
@@ -25,60 +26,30 @@ pub fn acts() -> Vec<act::Registered> {
     vec![act::act::<Web, hallway_evidence::statement::web::RemoveKey>()]
 }
 
-/// A key, as the API shows one.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct KeyView {
-    /// The credential id, base64url.
-    pub id: String,
-    /// What its holder calls it.
-    pub label: String,
-    /// The model.
-    #[schemars(with = "String")]
-    pub aaguid: String,
-    /// Whether it may be copied to other devices.
-    pub backup_eligible: bool,
-    /// Whether it is copied to other devices.
-    pub backed_up: bool,
-    /// When it was registered, milliseconds since 1970.
-    pub created_ms: u64,
-    /// When it was used last.
-    pub last_used_ms: Option<u64>,
-    /// The evidence of its registration, hexadecimal.
-    pub registration: String,
-    /// Its model, where the metadata know it.
-    pub model: Option<ModelView>,
-    /// Who vouched for it when it was registered: the name of a root.
-    pub attested_by: Option<String>,
-    /// Why it opens nothing now, where its model is not accepted.
-    pub refused: Option<String>,
-}
-
-impl KeyView {
-    /// A key of somebody with this role.
-    pub fn new(
-        gateway: &Gateway,
-        role: Role,
-        key: &Credential,
-        attestation: Option<&KeyAttestation>,
-    ) -> Self {
-        let now = gateway.now();
-        let refused = gateway
-            .models
-            .admit_person(DoorName::WEB, role, key, attestation, now)
-            .err();
-        Self {
-            id: Base64Url::from(key.id.as_bytes()).to_string(),
-            label: key.label.clone(),
-            aaguid: key.aaguid.to_string(),
-            backup_eligible: key.backup_eligible,
-            backed_up: key.backed_up,
-            created_ms: key.created.as_ms(),
-            last_used_ms: key.last_used.map(|at| at.as_ms()),
-            registration: key.registration.to_string(),
-            model: look::of_key(gateway, key.aaguid, attestation),
-            attested_by: attestation.and_then(|attestation| attestation.anchor.clone()),
-            refused: refused.map(|refused| refused.to_string()),
-        }
+/// A key of somebody with this role, as the API shows it.
+pub fn shown(
+    gateway: &Gateway,
+    role: Role,
+    key: &Credential,
+    attestation: Option<&KeyAttestation>,
+) -> Key {
+    let now = gateway.now();
+    let refused = gateway
+        .models
+        .admit_person(DoorName::WEB, role, key, attestation, now)
+        .err();
+    Key {
+        id: Base64Url::from(key.id.as_bytes()).to_string(),
+        label: key.label.clone(),
+        aaguid: key.aaguid.to_string(),
+        backup_eligible: key.backup_eligible,
+        backed_up: key.backed_up,
+        created_ms: key.created.as_ms(),
+        last_used_ms: key.last_used.map(|at| at.as_ms()),
+        registration: key.registration.to_string(),
+        model: look::of_key(gateway, key.aaguid, attestation),
+        attested_by: attestation.and_then(|attestation| attestation.anchor.clone()),
+        refused: refused.map(|refused| refused.to_string()),
     }
 }
 
@@ -86,7 +57,7 @@ impl KeyView {
 pub async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-) -> Result<Json<Vec<KeyView>>, Problem> {
+) -> Result<Json<Vec<Key>>, Problem> {
     let reader = gateway.store.read();
     let person = &caller.person;
     let held = reader
@@ -96,12 +67,7 @@ pub async fn list(
     let mut keys = Vec::with_capacity(held.len());
     for key in &held {
         let attestation = reader.attestations().get(&key.id).await?;
-        keys.push(KeyView::new(
-            &gateway,
-            person.role,
-            key,
-            attestation.as_ref(),
-        ));
+        keys.push(shown(&gateway, person.role, key, attestation.as_ref()));
     }
     Ok(Json(keys))
 }
@@ -119,7 +85,7 @@ pub async fn label(
     caller: Caller,
     Path(id): Path<String>,
     Input(request): Input<Label>,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Json<Key>, Problem> {
     let label = line("label", &request.label)?;
     let id = credential_id(&id)?;
     let person = caller.person.id;
@@ -127,7 +93,7 @@ pub async fn label(
         .transact(|unit| Box::pin(rename(unit, &id, person, &label)))
         .await?;
     let attestation = gateway.store.read().attestations().get(&id).await?;
-    Ok(Json(KeyView::new(
+    Ok(Json(shown(
         &gateway,
         caller.person.role,
         &key,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use hallway_api::act::NewLink;
 use hallway_evidence::PersonId;
 use hallway_evidence::statement::web as stated;
 use hallway_spine::Gateway;
-use hallway_spine::act::{Actor, NewLink, Outcome, Registered, act};
+use hallway_spine::act::{Actor, Outcome, Registered, act};
 use hallway_spine::depends::Ended;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
@@ -140,6 +141,6 @@ pub async fn issue(actor: &Actor<'_>, token: [u8; 32], new: New<'_>) -> Result<O
     };
     Ok(Outcome {
         link: Some(made),
-        ..Outcome::done(actor)
+        ..actor.done()
     })
 }

@@ -1,6 +1,9 @@
 //! The routes of the web door.
 
-use hallway_spine::act::ceremony::Ceremony;
+use hallway_api::act::Ceremony;
+use hallway_api::key::{Key, NewKey, Registered, Registration};
+use hallway_api::link::{Link, Token};
+use hallway_api::session::{Person, SignIn, SignedIn};
 use hallway_spine::http::bounds::kinds::STRANGERS;
 use hallway_spine::http::page::PageView;
 use hallway_spine::http::route::{Access, Route};
@@ -20,18 +23,18 @@ pub(crate) fn all() -> Vec<Route> {
             .gives::<Ceremony>(),
         Route::post("/api/sign-in", Access::Proof, sign_in::finish)
             .summary("Sign in")
-            .takes::<sign_in::SignIn>()
+            .takes::<SignIn>()
             .within(STRANGERS)
-            .gives::<sign_in::SignedIn>(),
+            .gives::<SignedIn>(),
         Route::post("/api/sign-out", MEMBER, sign_in::sign_out).summary("End the session"),
         Route::post("/api/join/look", Access::Proof, join::look)
             .summary("What a one-time link is for")
-            .takes::<join::Token>()
-            .gives::<join::LinkView>(),
+            .takes::<Token>()
+            .gives::<Link>(),
         Route::post("/api/join/sign-in", Access::Proof, join::sign_in)
             .summary("Sign in with a one-time link")
-            .takes::<join::Token>()
-            .gives::<sign_in::SignedIn>()
+            .takes::<Token>()
+            .gives::<SignedIn>()
             .within(STRANGERS),
         Route::get("/api/sessions", MEMBER, sessions::list)
             .summary("Where the caller is signed in")
@@ -44,24 +47,24 @@ pub(crate) fn all() -> Vec<Route> {
             .gives::<Vec<links::LinkRow>>(),
         Route::post("/api/keys/statement", Access::Proof, keys::begin)
             .summary("A statement to register a key with, by a one-time link")
-            .takes::<keys::NewKey>()
+            .takes::<NewKey>()
             .within(STRANGERS)
             .gives::<Ceremony>(),
         Route::post("/api/keys", Access::Proof, keys::finish)
             .summary("Register a key")
-            .takes::<keys::Registration>()
+            .takes::<Registration>()
             .within(STRANGERS)
-            .gives::<keys::Registered>(),
+            .gives::<Registered>(),
         Route::get("/api/keys", MEMBER, keys::list)
             .summary("The caller's keys")
-            .gives::<Vec<keys::KeyView>>(),
+            .gives::<Vec<Key>>(),
         Route::post("/api/keys/{id}/label", MEMBER, keys::label)
             .summary("Name a key")
             .takes::<keys::Label>()
-            .gives::<keys::KeyView>(),
+            .gives::<Key>(),
         Route::get("/api/me", MEMBER, grant::me)
             .summary("Who is signed in")
-            .gives::<grant::PersonView>(),
+            .gives::<Person>(),
         Route::get("/api/people", OPERATOR, people::list)
             .summary("The people of the realm")
             .gives::<PageView<people::PersonRow>>(),

@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use hallway_api::act::Ceremony;
+use hallway_api::session::{GrantAs, SignIn, SignedIn};
 use hallway_evidence::statement::web as stated;
 use hallway_spine::Gateway;
 use hallway_spine::act::assertion::Proven;
-use hallway_spine::act::ceremony::{Answer, Ceremony};
 use hallway_spine::act::{assertion, ceremony, options};
 use hallway_spine::door_name::DoorName;
 use hallway_spine::http::input::Input;
@@ -16,47 +17,15 @@ use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::{self, Caller};
 use hallway_spine::seal::Purpose;
 use hallway_spine::store::Unit;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::grant::{self, Granted, Grounds, PersonView};
+use super::grant::{self, Granted, Grounds};
 use super::sessions;
-
-/// How the session is handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GrantAs {
-    /// In a cookie that scripts can't read.
-    Cookie,
-    /// In the answer, for a program.
-    Bearer,
-}
-
-/// An answered sign-in.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct SignIn {
-    /// The signed statement.
-    #[serde(flatten)]
-    pub answer: Answer,
-    /// Cookie or bearer token.
-    pub grant: GrantAs,
-}
-
-/// Who is signed in now.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SignedIn {
-    /// The person.
-    pub person: PersonView,
-    /// The bearer token, where one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-}
 
 /// Gives a sign-in statement.
 pub async fn begin(State(gateway): State<Gateway>) -> Result<Json<Ceremony>, Problem> {
     let statement = ceremony::statement(&gateway, stated::SignIn {})?;
     let public_key = options::request(&gateway, &statement, &[]);
-    Ceremony::new(&gateway, Purpose::SignIn, &[], &statement, public_key).map(Json)
+    ceremony::seal(&gateway, Purpose::SignIn, &[], &statement, public_key).map(Json)
 }
 
 /// Takes the answer and opens a session.
@@ -78,11 +47,11 @@ pub async fn finish(
             return Err(to_stranger(problem));
         }
     };
-    let person = PersonView::from(&granted.person);
+    let person = grant::shown(&granted.person);
     match request.grant {
         GrantAs::Bearer => Ok(Json(SignedIn {
             person,
-            token: Some(granted.token),
+            token: Some(granted.token.into()),
         })
         .into_response()),
         GrantAs::Cookie => {

@@ -39,7 +39,7 @@ fn a_true_story_holds_and_is_told() {
     let report = judge(&all, Some(PAYLOAD), &trust);
     assert_eq!(report.failure, None);
     assert!(report.holds);
-    let conclusion = report.conclusion.unwrap();
+    let conclusion = report.conclusion.clone().unwrap();
     assert_eq!(
         (conclusion.log.as_str(), conclusion.log_index),
         ("gate.example/log", 3)

@@ -1,8 +1,9 @@
 //! How many devices may wait to be claimed.
 
 use axum::http::StatusCode;
+use hallway_api::device::Announced;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_door_device::announce::{Announced, CODE, MOST_OF_NETWORK, MOST_WAITING, keep};
+use hallway_door_device::announce::{CODE, MOST_OF_NETWORK, MOST_WAITING, keep};
 use hallway_door_device::store::{Announcement, DeviceTables, Maker};
 use hallway_evidence::CredentialId;
 use hallway_spine::http::problem::{Code, Problem};

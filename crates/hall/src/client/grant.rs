@@ -1,6 +1,7 @@
 //! What the gateway says about a grant, as JSON.
 
 use hallway_evidence::statement::hall::{HallName, Rights};
+use hallway_webauthn::wire::Base64Url;
 use serde::{Deserialize, Serialize};
 
 /// A person, as grants name them.
@@ -31,15 +32,15 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renewed {
     /// The chain, leaf first, each DER as base64url.
-    pub certificates: Vec<String>,
+    pub certificates: Vec<Base64Url>,
     /// The realm's authorities as they are now, each DER as base64url: they change, and holders of
     /// certificates have to know the next one before it signs. Empty from a gateway that does not
     /// say.
     #[serde(default)]
-    pub bundle: Vec<String>,
+    pub bundle: Vec<Base64Url>,
     /// The same of the realm where the hall is, if that is another one.
     #[serde(default)]
-    pub host_bundle: Vec<String>,
+    pub host_bundle: Vec<Base64Url>,
     /// Until when the leaf is valid, unix milliseconds.
     pub certificate_ends_ms: u64,
 }

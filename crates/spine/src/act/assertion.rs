@@ -1,5 +1,6 @@
 //! Checks a person's assertion over a statement that this realm made.
 
+use hallway_api::act::Answer;
 use hallway_evidence::{CredentialId, Response, SignedStatement, Statement};
 use hallway_webauthn::wire::AuthenticationResponseJson;
 use hallway_webauthn::{
@@ -7,7 +8,7 @@ use hallway_webauthn::{
 };
 use serde::Deserialize;
 
-use super::ceremony::Answer;
+use super::ceremony;
 use crate::Gateway;
 use crate::door_name::DoorName;
 use crate::http::problem::{Code, Problem};
@@ -90,7 +91,7 @@ pub async fn prove(
     holder: &[u8],
     answer: &Answer,
 ) -> Result<Proven, Problem> {
-    let statement = answer.open(gateway, purpose, holder)?;
+    let statement = ceremony::open_answer(gateway, purpose, holder, answer)?;
     let json = AuthenticationResponseJson::deserialize(&answer.credential)
         .map_err(|error| Refused::Malformed(error.to_string()))?;
     let response = json

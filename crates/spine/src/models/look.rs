@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use hallway_api::key::KeyModel;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::Timestamp;
 use hallway_hall::foreign::Content;
@@ -21,26 +22,6 @@ use crate::models::icon::Icon;
 use crate::models::{distrust, refresh};
 use crate::settings::policy::Level;
 use crate::store::{KeyAttestation, Limit};
-
-/// A model, as the API shows one.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ModelView {
-    /// An AAGUID, or the key identifier of a U2F model's attestation certificate, hexadecimal.
-    pub id: String,
-    /// The model's name.
-    pub name: String,
-    /// none, self-asserted, L1, L1+, L2, L2+, L3 or L3+: in force now.
-    pub certification: String,
-    /// Where keys live, as the metadata say it: hardware, software, tee, secure_element,
-    /// remote_handle.
-    pub key_protection: Vec<String>,
-    /// The path of a picture of it, where there is one.
-    pub icon: Option<String>,
-    /// The status that speaks against it, such as REVOKED.
-    pub status: Option<String>,
-    /// Since when, milliseconds since 1970.
-    pub status_since_ms: Option<u64>,
-}
 
 /// Where the realm stands with metadata.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -113,27 +94,25 @@ fn find(metadata: &Metadata, id: ModelId) -> Option<&Model> {
     }
 }
 
-impl ModelView {
-    /// What is known about a model of which authenticators were attested with `chain`.
-    fn new(model: &Model, chain: &[Vec<u8>], now: Timestamp) -> Self {
-        let at = UnixSeconds::from_ms(now.as_ms());
-        let id = id(model).map(|id| id.to_string()).unwrap_or_default();
-        // Without a chain, what is about single batches says nothing about all.
-        let status = model.compromise_of(at, chain);
-        let since = status.and_then(|status| u64::try_from(status.effective?.0).ok());
-        Self {
-            icon: model
-                .icon
-                .as_deref()
-                .and_then(Icon::from_data_url)
-                .map(|_| format!("/api/metadata/models/{id}/icon")),
-            id,
-            name: model.description.clone(),
-            certification: Level(model.certification(at)).to_string(),
-            key_protection: model.key_protection.clone(),
-            status: status.map(|status| status.status.clone()),
-            status_since_ms: since.map(|seconds| seconds * 1000),
-        }
+/// What is known about a model of which authenticators were attested with `chain`.
+fn shown(model: &Model, chain: &[Vec<u8>], now: Timestamp) -> KeyModel {
+    let at = UnixSeconds::from_ms(now.as_ms());
+    let id = id(model).map(|id| id.to_string()).unwrap_or_default();
+    // Without a chain, what is about single batches says nothing about all.
+    let status = model.compromise_of(at, chain);
+    let since = status.and_then(|status| u64::try_from(status.effective?.0).ok());
+    KeyModel {
+        icon: model
+            .icon
+            .as_deref()
+            .and_then(Icon::from_data_url)
+            .map(|_| format!("/api/metadata/models/{id}/icon")),
+        id,
+        name: model.description.clone(),
+        certification: Level(model.certification(at)).to_string(),
+        key_protection: model.key_protection.clone(),
+        status: status.map(|status| status.status.clone()),
+        status_since_ms: since.map(|seconds| seconds * 1000),
     }
 }
 
@@ -142,16 +121,16 @@ pub fn of_key(
     gateway: &Gateway,
     aaguid: Aaguid,
     attestation: Option<&KeyAttestation>,
-) -> Option<ModelView> {
+) -> Option<KeyModel> {
     let chain = attestation.map_or(&[][..], |attestation| &attestation.chain);
     let known = gateway.models.known();
     let model = known.metadata.find(aaguid, chain)?;
-    Some(ModelView::new(model, chain, gateway.now()))
+    Some(shown(model, chain, gateway.now()))
 }
 
 /// The models whose name or identifier has `search.q` in it, by name; and where the next page
 /// begins.
-pub fn search(gateway: &Gateway, search: &Search) -> (Vec<ModelView>, Option<usize>) {
+pub fn search(gateway: &Gateway, search: &Search) -> (Vec<KeyModel>, Option<usize>) {
     let wanted = search
         .q
         .as_deref()
@@ -181,7 +160,7 @@ pub fn search(gateway: &Gateway, search: &Search) -> (Vec<ModelView>, Option<usi
     let next = after.saturating_add(limit);
     let now = gateway.now();
     let page = found.iter().skip(after).take(limit);
-    let page = page.map(|model| ModelView::new(model, &[], now)).collect();
+    let page = page.map(|model| shown(model, &[], now)).collect();
     (page, (next < found.len()).then_some(next))
 }
 
@@ -249,7 +228,7 @@ pub struct Nothing {}
 pub async fn list(
     State(gateway): State<Gateway>,
     Asked(query): Asked<Search>,
-) -> Json<PageView<ModelView>> {
+) -> Json<PageView<KeyModel>> {
     let (models, next) = search(&gateway, &query);
     Json(PageView::new(models, next))
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use hallway_api::key::KeyModel;
 use hallway_evidence::Timestamp;
 use hallway_webauthn::{KeyProtection, ModelList, ModelPolicy, SerialNumbers};
 
@@ -13,7 +14,7 @@ use crate::console::view::{
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::models::look::{self, ModelView, Search};
+use crate::models::look::{self, Search};
 use crate::settings::policy::{Attestation, Copies, Level};
 use crate::settings::{PersonPolicy, Policies};
 
@@ -68,7 +69,7 @@ pub(crate) async fn metadata(
 }
 
 /// A model as pages show it.
-pub fn card(gateway: &Gateway, model: ModelView) -> ModelCard {
+pub fn card(gateway: &Gateway, model: KeyModel) -> ModelCard {
     let protection: Vec<_> = model
         .key_protection
         .iter()

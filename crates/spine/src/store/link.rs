@@ -1,5 +1,6 @@
 //! One-time links: set up the gateway, join, get back in, add a key, sign in once.
 
+pub use hallway_api::link::Purpose;
 use hallway_evidence::{PersonId, Timestamp};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
@@ -10,23 +11,6 @@ use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
 use super::person::Role;
 use super::unit::Unit;
-use hallway_evidence::words;
-
-words! {
-    /// What a link is good for.
-    Purpose {
-        /// The first owner registers the first key.
-        Setup = "setup",
-        /// A new person joins and registers a key.
-        Invitation = "invitation",
-        /// A person who lost their keys registers a new one.
-        Recovery = "recovery",
-        /// A person registers a further key.
-        Additional = "additional",
-        /// A person signs in without a key, once: the tour's owner, whose key is a file.
-        SignIn = "sign-in",
-    }
-}
 
 /// A one-time link. Its secret was shown once and only its hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

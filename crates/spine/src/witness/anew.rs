@@ -53,7 +53,7 @@ impl Perform<Witness> for BeginLogAnew {
             return Err(same_key());
         }
         put_aside(actor, &self.origin, &self.seen).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallway_api::hall::{AgentJoined, JoinAgent, Listener};
 use hallway_client::durable_file;
 use hallway_hall::client::{self, HallClient, Opening, Renewed};
-use hallway_hall::tls;
 use hallway_hall::{
-    AgentName, Body, Bundle, Bundles, HallKey, HallName, Party, SpiffeId, Svid, TrustDomain,
+    AgentName, Body, Bundle, Bundles, HallKey, HallName, Party, SpiffeId, Svid, TrustDomain, tls,
 };
+use hallway_webauthn::wire::Base64Url;
 use http::Request;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio_rustls::rustls::ClientConfig;
 use zeroize::Zeroizing;
 
@@ -32,10 +32,9 @@ pub(super) struct Identity {
     /// When the certificate ends, unix milliseconds.
     pub(super) certificate_ends_ms: u64,
     gateway: String,
-    certificates: Vec<String>,
-    bundle: Vec<String>,
+    certificates: Vec<Base64Url>,
+    bundle: Vec<Base64Url>,
     /// PKCS #8, base64url.
-    #[serde(default)]
     key: Zeroizing<String>,
 }
 
@@ -53,15 +52,26 @@ impl Identity {
         let secure = link.gateway.secure_url();
         let http = web_client(authority.as_deref(), secure, Redirections::Refused)?;
         let key = HallKey::generate()?;
-        let wanted = json!({
-            "token": *link.token,
-            "public_key": URL_SAFE_NO_PAD.encode(key.public().as_der()),
-        });
+        let wanted = JoinAgent {
+            token: link.token.clone(),
+            public_key: Base64Url(key.public().as_der().to_vec()),
+        };
         let api = Api::new(http, link.gateway.clone());
-        let joined: Self = api.post("/api/hall-agents/join", &wanted).await?;
+        let joined: AgentJoined = api.post("/api/hall-agents/join", &wanted).await?;
+        let Listener {
+            bundle,
+            address,
+            gateway,
+        } = joined.certified.listener;
         let joined = Self {
+            hall: joined.hall,
+            agent: joined.agent,
+            address,
+            certificate_ends_ms: joined.certified.certificate_ends_ms,
+            gateway,
+            certificates: joined.certified.certificates,
+            bundle,
             key: Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_pkcs8())),
-            ..joined
         };
         let realm = joined.check()?;
         if link.gateway.may_use(realm.as_str()) {
@@ -79,8 +89,8 @@ impl Identity {
     fn check(&self) -> Result<TrustDomain, HallCommandError> {
         let gateway: SpiffeId = self.gateway.parse()?;
         let realm = gateway.trust_domain().clone();
-        let bundle = Bundle::new(certificates(&self.bundle)?)?;
-        let chain = certificates(&self.certificates)?;
+        let bundle = Bundle::new(certificates(&self.bundle))?;
+        let chain = certificates(&self.certificates);
         let leaf = Svid::read(chain.first().ok_or(HallCommandError::Certificates)?)?;
         let agent = Party::Agent {
             hall: self.hall.clone(),
@@ -145,8 +155,8 @@ impl Identity {
 
     /// The TLS configuration with this certificate.
     pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, HallCommandError> {
-        let own = tls::Identity::new(certificates(&self.certificates)?, &self.key()?);
-        let bundle = Bundle::new(certificates(&self.bundle)?)?;
+        let own = tls::Identity::new(certificates(&self.certificates), &self.key()?);
+        let bundle = Bundle::new(certificates(&self.bundle))?;
         let config = own.and_then(|own| {
             let bundles = Bundles::new([&bundle])
                 .map_err(|error| tls::TlsError::Verifier(error.to_string()))?;
@@ -164,8 +174,8 @@ impl Identity {
         let client = HallClient::new(Opening {
             address: self.address.clone(),
             gateway: self.gateway.parse::<SpiffeId>()?,
-            bundle: Bundle::new(certificates(&self.bundle)?)?,
-            chain: certificates(&self.certificates)?,
+            bundle: Bundle::new(certificates(&self.bundle))?,
+            chain: certificates(&self.certificates),
             key: self.key()?,
             home: None,
         })?;

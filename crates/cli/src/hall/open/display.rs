@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 
+use hallway_api::hall::Waits;
 use hallway_evidence::{Printable, Timestamp};
 use hallway_hall::{Flow, Right, ServiceName, StoreName};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar};
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use super::super::admission::USER;
 use super::super::path::HallPlace;
-use super::super::waiting::{Announcement, Waits};
+use super::super::waiting::Announcement;
 use crate::terminal;
 
 /// Something that happened.

@@ -4,13 +4,14 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use hallway_api::hall::Listener;
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::hall::{Open, P256PublicKey};
 use hallway_evidence::{Bundle, Printable};
 use hallway_hall::{Party, SpiffeId, Svid};
 
 use super::super::HallCommandError;
-use super::{Granted, Listener, certificates};
+use super::{Granted, certificates, place_of};
 use crate::person::Done;
 
 /// Checks that a grant gives no more than was signed, and that its certificate is for this very
@@ -39,7 +40,7 @@ pub(super) fn granted(done: &Done, granted: &Granted) -> Result<(), HallCommandE
     of_realm(
         "the realm of the hall",
         open.host.as_str(),
-        &granted.listener,
+        &granted.certified.listener,
     )?;
     match &granted.home {
         Some(listener) => of_realm("your realm", home, listener),
@@ -49,7 +50,7 @@ pub(super) fn granted(done: &Done, granted: &Granted) -> Result<(), HallCommandE
 }
 
 fn certificate(done: &Done, open: &Open, granted: &Granted) -> Result<(), HallCommandError> {
-    let chain = certificates(&granted.certificates)?;
+    let chain = certificates(&granted.certified.certificates);
     let leaf = Svid::read(chain.first().ok_or(HallCommandError::Certificates)?)?;
     let hash = |key: &P256PublicKey| hex::encode(key.sha256());
     if open.public_key.as_ref() != Some(&leaf.public_key) {
@@ -76,7 +77,7 @@ fn certificate(done: &Done, open: &Open, granted: &Granted) -> Result<(), HallCo
 
 /// Checks that a listener, and the authorities that vouch for it, are of a realm.
 fn of_realm(what: &'static str, realm: &str, listener: &Listener) -> Result<(), HallCommandError> {
-    let place = listener.place()?;
+    let place = place_of(listener)?;
     for domain in [place.gateway.trust_domain(), place.bundle.trust_domain()] {
         if domain.as_str() != realm {
             return Err(given(what, realm, domain));

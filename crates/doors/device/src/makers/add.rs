@@ -78,6 +78,6 @@ impl Perform<DeviceDoor> for Add {
                 }
                 error => error.into(),
             })?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }

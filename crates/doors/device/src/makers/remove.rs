@@ -41,6 +41,6 @@ impl Perform<DeviceDoor> for Remove {
         let found = makers.by_certificate(&self.certificate).await?;
         let found = found.ok_or_else(|| Problem::not_found("maker"))?;
         makers.remove(found.id, actor.now).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }

@@ -1,5 +1,6 @@
 //! Devices: machines that sign with nobody present.
 
+use hallway_api::device::State;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp, words};
 use hallway_spine::store::column::{Cell, ms, number, time};
@@ -42,6 +43,20 @@ words! {
         Owner = "owner",
         /// As an operator: no owner of the device reinstates it.
         Operator = "operator",
+    }
+}
+
+impl From<DeviceState> for State {
+    fn from(state: DeviceState) -> Self {
+        match state {
+            DeviceState::Announced => Self::Announced,
+            DeviceState::Claimed => Self::Claimed,
+            DeviceState::Registered => Self::Registered,
+            DeviceState::Suspended => Self::Suspended,
+            DeviceState::Stolen => Self::Stolen,
+            DeviceState::Released => Self::Released,
+            DeviceState::Retired => Self::Retired,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hallway_api::hall::Waits;
 use hallway_evidence::{Evidence, GrantId, RealmName, Statement, Timestamp};
 use hallway_hall::client::{self, ClientError};
 use hallway_hall::{HallClient, HallKey, Opening, P256PublicKey};
@@ -20,7 +21,6 @@ use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
-use crate::approvals::Waits;
 use crate::channel::{Presence, Standing};
 use crate::partners::{active, place};
 use crate::store::{End, Grant, HallTables};

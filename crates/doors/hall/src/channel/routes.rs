@@ -14,6 +14,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
+use hallway_api::hall::Certified;
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_evidence::{MAX_BUNDLE, RealmName};
 use hallway_hall::files::serve_stores;
@@ -24,14 +25,13 @@ use hallway_spine::http::input::Input;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::request_id;
 use hallway_spine::source::Source;
-use hallway_webauthn::wire::Base64Url;
 
 use super::inside::{Presence, Thing, Who};
 use super::standing::Standing;
 use super::visit::farewell::{Ended, Heard};
 use super::{files, gateways, names, visit};
 use crate::HallsOf;
-use crate::certificate::{self, Certified, in_base64};
+use crate::certificate::{self, in_base64};
 use crate::partners::shared::Shared;
 use crate::partners::{active, bundle};
 use crate::store::{End, GrantKind, HallTables};
@@ -356,7 +356,7 @@ async fn renew(
         // A visitor's host may have another authority by now; home follows it.
         let reader = gateway.store.read();
         let bundle = bundle(reader, &active(reader, host).await?).await?;
-        answer.host_bundle = in_words(&in_base64(&bundle));
+        answer.host_bundle = in_base64(&bundle);
     }
     Ok(Json(answer))
 }
@@ -405,15 +405,11 @@ async fn dial(
 
 fn renewed(certified: Certified) -> Renewed {
     Renewed {
-        certificates: in_words(&certified.certificates),
-        bundle: in_words(&certified.listener.bundle),
+        certificates: certified.certificates,
+        bundle: certified.listener.bundle,
         host_bundle: Vec::new(),
         certificate_ends_ms: certified.certificate_ends_ms,
     }
-}
-
-fn in_words(certificates: &[Base64Url]) -> Vec<String> {
-    certificates.iter().map(ToString::to_string).collect()
 }
 
 /// Ends the caller's own grant: everything of it is cut once the answer is out.

@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use hallway_api::hall::Waits;
 use hallway_evidence::verify::{self, Door, UncheckedVisit};
 use hallway_evidence::{Bundle, Evidence, GrantId, PersonId, RealmName, Timestamp};
 use hallway_spine::Gateway;
@@ -26,13 +27,12 @@ use serde::Serialize;
 
 use super::inside::{Presence, Who};
 use super::routes::Visitor as Caller;
-use crate::approvals::{self, Waits};
 use crate::demands::left::{Left, left_by_admissions, rights_in};
 use crate::demands::needs::{self, Case};
 use crate::demands::visitor_key::VisitorKey;
 use crate::partners::description::own_realm;
 use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables, Visit, Visitor};
-use crate::{HallsOf, demands, partners};
+use crate::{HallsOf, approvals, demands, partners};
 
 /// Whom a certificate of a partner's person lets in: the holder of a grant, or a newcomer.
 ///
@@ -122,7 +122,7 @@ async fn admit(gateway: &Gateway, caller: &Caller, bytes: &[u8]) -> Result<Welco
         .transact(|unit| Box::pin(keep(gateway, unit, grant, visit, evidence)))
         .await?;
     let grant = judged.grant;
-    let waits = Waits::of(gateway, gateway.store.read(), &grant).await?;
+    let waits = approvals::waits_of(gateway, gateway.store.read(), &grant).await?;
     let GrantKind::Visitor(visitor) = grant.kind else {
         return Err(Problem::not_found("grant"));
     };

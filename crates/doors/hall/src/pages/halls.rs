@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use hallway_api::hall::DemandView;
 use hallway_evidence::statement::hall::{
     Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName, approver,
 };
@@ -18,16 +19,14 @@ use super::super::view::{
     AgentRow, ApprovalRow, AwayRow, DemandRow, GrantRow, GuestRow, HallPage, HallPlace, HallRow,
     HallsPage, InsideRow, OfferRow, StorePage, WaitingNotice,
 };
-use crate::approvals::{self, Waits};
 use crate::channel::inside::Thing;
 use crate::channel::names::things;
 use crate::channel::offers::Offer;
-use crate::look::DemandView;
 use crate::store::{
     Grant, GrantFilter, GrantKind, GrantState, GuestId, Hall, HallAgent, HallTables, Partner,
     VisitorId,
 };
-use crate::{HallsOf, files, flows, look};
+use crate::{HallsOf, approvals, files, flows, look};
 
 /// How many of the newest grants are shown with a hall.
 const NEWEST: u64 = 20;
@@ -228,7 +227,7 @@ async fn waiting(
     let Some(grant) = files::waiting(gateway, caller, hall).await? else {
         return Ok(None);
     };
-    let waits = Waits::of(gateway, gateway.store.read(), &grant).await?;
+    let waits = approvals::waits_of(gateway, gateway.store.read(), &grant).await?;
     Ok(waits.map(|waits| WaitingNotice {
         grant: grant.id.to_string(),
         approver: approver(waits.role).to_owned(),

@@ -89,7 +89,7 @@ impl Perform<HallDoor> for Invite {
         };
         let partner = begun(actor, &self.pins, beginning)?;
         begin(actor, &partner, &self.pins).await?;
-        Ok(Outcome::with_link(actor, "partners", self.expires))
+        Ok(actor.done_with_link("partners", self.expires))
     }
 }
 
@@ -132,7 +132,7 @@ impl Perform<HallDoor> for Accept {
         };
         let partner = begun(actor, &self.pins, beginning)?;
         begin(actor, &partner, &self.pins).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 
@@ -161,7 +161,7 @@ impl Perform<HallDoor> for Leave {
             return Err(Problem::not_found("partner"));
         }
         depends::end_by(actor, Ended::Partnership(self.realm.clone())).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use hallway_api::act::{Answer, Ceremony};
+use hallway_api::key::{NewKey, Registered, Registration};
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::{CredentialId, Line, PersonId, Response as Signature, SignedStatement};
 use hallway_spine::Gateway;
-use hallway_spine::act::ceremony::{Answer, Ceremony};
 use hallway_spine::act::{ceremony, options};
 use hallway_spine::depends::{self, Ended};
 use hallway_spine::door_name::DoorName;
@@ -26,42 +27,11 @@ use hallway_webauthn::{
     Record, Registration as Verified, RegistrationError, RegistrationPolicy, RegistrationResponse,
     UnixSeconds, verify_registration_observed,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::KeyView;
-use crate::grant::{self, Granted, Grounds, PersonView};
+use super::shown;
+use crate::grant::{self, Granted, Grounds};
 use crate::join::{self, spent};
-
-/// What a new key is asked for with.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct NewKey {
-    /// The secret of the link that allows it.
-    pub token: String,
-    /// The person's name: only with a set-up link.
-    pub name: Option<String>,
-    /// What the person calls the key.
-    pub label: String,
-}
-
-/// The answer that registers a key.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Registration {
-    /// The signed statement.
-    #[serde(flatten)]
-    pub answer: Answer,
-    /// The secret of the link that the statement was asked for with.
-    pub token: String,
-}
-
-/// A registered key and its holder.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Registered {
-    /// The key.
-    pub key: KeyView,
-    /// Whose it is.
-    pub person: PersonView,
-}
 
 /// What a registration did.
 struct Done {
@@ -110,7 +80,7 @@ async fn offer(gateway: &Gateway, request: &NewKey) -> Result<Ceremony, Problem>
     let _ = gateway.models.for_person(act.role, gateway.now())?;
     let statement = ceremony::statement(gateway, act.clone())?;
     let options = options::creation(gateway, &statement, &act, &held);
-    Ceremony::new(
+    ceremony::seal(
         gateway,
         Purpose::RegisterKey,
         link.token.as_bytes(),
@@ -188,8 +158,8 @@ pub async fn finish(
         granted,
     } = registered;
     let body = Json(Registered {
-        key: KeyView::new(&gateway, person.role, &key, attestation.as_ref()),
-        person: PersonView::from(&person),
+        key: shown(&gateway, person.role, &key, attestation.as_ref()),
+        person: grant::shown(&person),
     });
     match granted {
         Some(granted) => Ok(([granted.cookie(&gateway)?], body).into_response()),
@@ -213,7 +183,8 @@ struct Proven {
 
 /// Checks the answer, before a unit begins: nobody keeps others waiting by it.
 fn prove(gateway: &Gateway, link: &Link, answer: &Answer) -> Result<Proven, Problem> {
-    let statement = answer.open(gateway, Purpose::RegisterKey, link.token.as_bytes())?;
+    let statement =
+        ceremony::open_answer(gateway, Purpose::RegisterKey, link.token.as_bytes(), answer)?;
     let Act::WebRegisterKey(terms) = statement.act.clone() else {
         return Err(Problem::malformed("the statement does not register a key"));
     };

@@ -54,7 +54,7 @@ impl Perform<Web> for RemoveKey {
                 StoreError::LastKey(_) => last_key(),
                 error => error.into(),
             })?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 

@@ -48,7 +48,7 @@ impl Perform<Web> for WithdrawLink {
             ));
         }
         actor.unit.links().withdraw(&hash).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use hallway_api::key::Key;
 use hallway_evidence::Timestamp;
 use hallway_spine::Gateway;
 use hallway_spine::console::pages::problem::sentence;
@@ -14,7 +15,7 @@ use hallway_spine::store::{Credential, Holder, LinksOf};
 
 use super::super::view::{KeyRow, KeysPage, SessionItem};
 use super::links;
-use crate::keys::KeyView;
+use crate::keys;
 use crate::sessions::{self, SessionRow};
 
 /// A person's own keys.
@@ -30,7 +31,7 @@ pub(crate) async fn keys(
     let mut keys = Vec::with_capacity(held.len());
     for key in &held {
         let attestation = reader.attestations().get(&key.id).await?;
-        let view = KeyView::new(&gateway, caller.person.role, key, attestation.as_ref());
+        let view = keys::shown(&gateway, caller.person.role, key, attestation.as_ref());
         keys.push(row(&gateway, key, view));
     }
     html(&KeysPage {
@@ -45,7 +46,7 @@ pub(crate) async fn keys(
     })
 }
 
-fn row(gateway: &Gateway, key: &Credential, view: KeyView) -> KeyRow {
+fn row(gateway: &Gateway, key: &Credential, view: Key) -> KeyRow {
     KeyRow {
         model: view.model.map(|model| metadata::card(gateway, model)),
         refused: view.refused.map(|why| sentence(&why)),

@@ -50,7 +50,7 @@ impl Perform<Web> for ChangeRole {
         if before == Role::Owner {
             actor.end(Ended::Ownership(self.person)).await?;
         }
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
 

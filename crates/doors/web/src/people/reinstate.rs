@@ -28,6 +28,6 @@ impl Perform<Web> for Reinstate {
             .set_state(self.person, PersonState::Active)
             .await
             .map_err(last_owner)?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }

@@ -23,6 +23,6 @@ impl Perform<Web> for SignOut {
 
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
         actor.end(Ended::Presence(self.person)).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }

@@ -30,6 +30,6 @@ impl Perform<Web> for Suspend {
             .await
             .map_err(last_owner)?;
         actor.end(Ended::Activity(self.person)).await?;
-        Ok(Outcome::done(actor))
+        Ok(actor.done())
     }
 }
