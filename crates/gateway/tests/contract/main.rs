@@ -17,6 +17,7 @@ mod metadata;
 mod own_authorities;
 mod ownership;
 mod partners;
+mod payloads;
 mod people;
 mod realm;
 mod sample;
@@ -82,4 +83,6 @@ contract! {
         grounds_are_found_by_whom_they_are_about, the_first_entry_is_the_logs_word;
     ingest: order_is_enforced, one_bad_item_spoils_nothing, one_that_cannot_be_kept_fails_alone, what_is_sent_again_gets_its_receipt,
         a_new_enrolment_begins_anew, random_interleavings_keep_every_promise, draining_answers_everybody;
+    payloads: only_old_objects_that_nothing_names_are_removed, more_objects_than_a_page_are_swept,
+        what_is_sent_again_during_a_sweep_stays, one_gateway_sweeps_at_a_time;
 }
