@@ -77,7 +77,8 @@ contract! {
         one_gateway_looks_at_a_partner_at_a_time, partners_are_bounded,
         an_admission_counts_for_one_realm_alone;
     visits: a_grant_elsewhere_is_none_of_a_hall_here, a_visitors_grant_ends_when_home_says_so,
-        what_a_visitor_brought_is_kept_once, grants_are_found_by_what_they_hang_on;
+        what_a_visitor_brought_is_kept_once, grants_are_found_by_what_they_hang_on,
+        grants_of_before_get_their_kind;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
         erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed,
         grounds_are_found_by_whom_they_are_about, the_first_entry_is_the_logs_word;
