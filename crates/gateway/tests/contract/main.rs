@@ -50,7 +50,7 @@ contract! {
     units: what_is_cancelled_leaves_no_trace, what_is_saved_others_see, readers_cannot_write,
         units_take_turns, gateways_may_start_all_at_once, the_first_setting_sticks;
     people: the_last_owner_stays, the_last_key_stays, a_removed_key_ends_its_sessions,
-        keys_are_unique_and_bounded, lists_page_without_gaps;
+        keys_are_unique_and_bounded, lists_page_without_gaps, names_are_read_together;
     links: a_link_is_used_once, an_expired_link_opens_nothing,
         links_are_found_by_whom_they_concern, sessions_end,
         code_attempts_are_all_counted, refusals_are_bounded,
