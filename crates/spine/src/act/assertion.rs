@@ -9,7 +9,6 @@ use serde::Deserialize;
 
 use super::ceremony::Answer;
 use crate::Gateway;
-use crate::door_name::DoorName;
 use crate::http::problem::{Code, Problem};
 use crate::ledger::HashedStatement;
 use crate::seal::Purpose;
@@ -157,10 +156,8 @@ pub async fn check(
         return Err(Refused::Cloned.into());
     }
     let attestation = unit.attestations().get(&credential.id).await?;
-    let stated = gateway.doors.of_statement(proven.statement.act.door());
-    let door = stated.map_or(DoorName::WEB, |door| door.policy());
     gateway.models.admit_person(
-        door,
+        gateway.doors.policy_of(proven.statement.act.door()),
         person.role,
         &credential,
         attestation.as_ref(),
