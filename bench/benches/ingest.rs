@@ -23,7 +23,7 @@ use hallway_door_device::store::PayloadLocation;
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::Act;
 use hallway_evidence::{Response, SignedStatement, Timestamp};
-use hallway_spine::ledger::Ledger;
+use hallway_spine::ledger::{HashedStatement, Ledger};
 use hallway_spine::store::Store;
 use hallway_webauthn::{AssertionPolicy, AssertionResponse, RelyingParty, verify_assertion};
 
@@ -147,7 +147,7 @@ async fn accept(address: &str, fleet: &'static [Camera]) -> f64 {
 impl Door {
     /// From the bytes on the wire to the bytes of the receipt.
     async fn take(&self, sent: &Sent) -> Vec<u8> {
-        let signed = SignedStatement::decode(&sent.signed).unwrap();
+        let signed = HashedStatement::from(SignedStatement::decode(&sent.signed).unwrap());
         let statement = signed.read_statement().unwrap();
         let Act::DeviceTransaction(terms) = statement.act else {
             panic!("not a transaction");

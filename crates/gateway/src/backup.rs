@@ -172,14 +172,19 @@ impl Realm {
             .dump(&mut |row| write_record(&mut out, kind::ROW, row))
             .await?;
         store.close().await?;
-        // Payloads are only ever added, and before the rows that name them: those of now are at
-        // least those of the moment that the rows are from.
+        // Payloads are added before the rows that name them, and only those are removed that no row names:
+        // those of now are at least those that the rows name.
         let (_, objects) = self.objects(config)?;
         let mut payloads = 0;
         let mut listed = objects.list(None);
         while let Some(object) = listed.try_next().await? {
+            let found = match objects.get(&object.location).await {
+                // A gateway removed it meanwhile.
+                Err(object_store::Error::NotFound { .. }) => continue,
+                found => found?,
+            };
             write_record(&mut out, kind::PAYLOAD, object.location.as_ref().as_bytes())?;
-            let mut bytes = objects.get(&object.location).await?.into_stream();
+            let mut bytes = found.into_stream();
             while let Some(bytes) = bytes.try_next().await? {
                 for chunk in bytes.chunks(CHUNK) {
                     write_record(&mut out, kind::BYTES, chunk)?;

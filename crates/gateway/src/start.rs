@@ -257,6 +257,7 @@ impl Start {
             thumbnails: Thumbnails::default(),
             uploads: Semaphore::new(payload::UPLOADS),
             accepted: Counter::default(),
+            swept: Counter::default(),
         };
         let parts = Parts::default().with(devices).with(halls).with(partners);
         let gateway = Gateway::from(Shared {
@@ -265,7 +266,11 @@ impl Start {
             ledger,
             store,
             sealer: secrets.sealer,
-            objects: Arc::new(LocalFileSystem::new_with_prefix(objects)?.with_fsync(true)),
+            objects: Arc::new(
+                LocalFileSystem::new_with_prefix(objects)?
+                    .with_fsync(true)
+                    .with_automatic_cleanup(true),
+            ),
             clock,
             limits: config.limits.clone(),
             models,
@@ -323,6 +328,7 @@ impl Ready {
             tokio::spawn(metrics::serve(self.gateway.clone(), listener))
         });
         let sweeping = tokio::spawn(sweep::keep_clean(self.gateway.clone()));
+        let sweeping_payloads = tokio::spawn(payload::sweep::keep_up(self.gateway.clone()));
         let (told, hall_told) = tokio::sync::oneshot::channel::<()>();
         let hall = self.hall.map(|hall| {
             let stop = async { hall_told.await.unwrap_or_default() };
@@ -352,6 +358,7 @@ impl Ready {
         joining.abort();
         // What it did not remove now, it removes next time.
         sweeping.abort();
+        sweeping_payloads.abort();
         self.gateway.devices().ingest.drain().await;
         refusing.abort();
         self.gateway.count_refusals().await;

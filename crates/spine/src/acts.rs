@@ -99,14 +99,8 @@ pub async fn begin(
     let act = known(&gateway, &wanted.act)?;
     let prepared = prepare(&gateway, &caller, act, wanted.request).await;
     let subject = Subject::from(&peer).person(caller.person.id);
-    let door = door_of(&gateway, act.declared.door());
+    let door = gateway.doors.name_of(act.declared.door());
     gateway.or_refuse(door, subject, prepared).await.map(Json)
-}
-
-/// The name of a statement's door, by the first word of the statement's name.
-fn door_of(gateway: &Gateway, word: &str) -> DoorName {
-    let door = gateway.doors.of_statement(word);
-    door.map_or(DoorName::WEB, |door| door.name())
 }
 
 fn known<'g>(gateway: &'g Gateway, name: &str) -> Result<&'g Registered, Problem> {
@@ -176,7 +170,9 @@ pub async fn finish(
         }
         Err(problem) => {
             let stated = Statement::decode(&answer.statement.0).ok();
-            let door = stated.map_or(DoorName::WEB, |stated| door_of(&gateway, stated.act.door()));
+            let door = stated.map_or(DoorName::WEB, |stated| {
+                gateway.doors.name_of(stated.act.door())
+            });
             let subject = Subject::from(&peer).person(caller.person.id);
             gateway.refuse(door, &problem, subject).await;
             Err(problem)
@@ -235,7 +231,7 @@ async fn perform(
     let outcome = act.perform(&actor, stated).await?;
     Ok(Done {
         outcome,
-        door: door_of(gateway, stated.door()),
+        door: gateway.doors.name_of(stated.door()),
         ended: actor.ended.into_inner(),
     })
 }

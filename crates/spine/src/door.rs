@@ -134,6 +134,22 @@ impl Doors {
         self.each().find(|door| door.states().contains(&word))
     }
 
+    /// The name of a statement's door, by the first word of the statement's name; the web door's for a statement
+    /// of none.
+    #[must_use]
+    pub fn name_of(&self, word: &str) -> DoorName {
+        let door = self.of_statement(word);
+        door.map_or(DoorName::WEB, Door::name)
+    }
+
+    /// The door whose policy decides which keys may sign a statement, found as [`Doors::name_of`] finds
+    /// the statement's own.
+    #[must_use]
+    pub fn policy_of(&self, word: &str) -> DoorName {
+        let door = self.of_statement(word);
+        door.map_or(DoorName::WEB, Door::policy)
+    }
+
     /// The names of the doors that have a policy of their own for people's keys.
     pub fn of_people(&self) -> impl Iterator<Item = DoorName> + use<> {
         let own = |door: &&dyn Door| door.policy() == door.name();

@@ -6,6 +6,12 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DoorName(&'static str);
 
+/// A policy is for a door that there is not, or through which no people come. Says which doors people come
+/// through.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("people come through these doors: {0}")]
+pub struct NoDoorOfPeople(String);
+
 impl DoorName {
     /// The door at which people sign in. What is refused before it is known where a request was
     /// going is listed under it, too.
@@ -15,6 +21,19 @@ impl DoorName {
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self(name)
+    }
+
+    /// Checks that `name`, which a policy is for, is one of `doors`, those through which people come.
+    ///
+    /// # Errors
+    /// [`NoDoorOfPeople`].
+    pub fn check_policy(name: &str, doors: &[Self]) -> Result<(), NoDoorOfPeople> {
+        let mut names = doors.iter().map(|door| door.as_str());
+        if names.any(|door| door == name) {
+            return Ok(());
+        }
+        let names: Vec<_> = doors.iter().map(|door| door.as_str()).collect();
+        Err(NoDoorOfPeople(names.join(", ")))
     }
 
     /// The name.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hallway_evidence::{DeviceId, Evidence, Line, PersonId, SignedStatement, Timestamp, TrustFile};
+use hallway_evidence::{DeviceId, Line, PersonId, Timestamp, TrustFile};
 use hallway_webauthn::RelyingParty;
 use object_store::ObjectStore;
 
@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::console::view::Place;
 use crate::door::Doors;
 use crate::http::problem::{Code, Problem};
-use crate::ledger::{Entry, Ledger, LedgerError};
+use crate::ledger::{Entry, HashedStatement, Ledger, LedgerError};
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::parts::Parts;
@@ -161,17 +161,13 @@ impl Shared {
     pub async fn accept(
         &self,
         unit: &Unit<'_>,
-        signed: SignedStatement,
+        signed: HashedStatement,
         person: Option<PersonId>,
         device: Option<DeviceId>,
     ) -> Result<Accepted, Problem> {
         let at = self.now();
-        let evidence = Evidence {
-            signed,
-            accepted: at,
-        };
-        let hash = EvidenceHash(evidence.hash());
-        let mut entry = Entry::new(evidence)?;
+        let mut entry = Entry::new(signed, at)?;
+        let hash = entry.hash();
         if let Some(person) = person {
             entry = entry.of_person(person);
         }

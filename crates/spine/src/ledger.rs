@@ -7,8 +7,10 @@
 pub mod bundle;
 pub mod cosigned;
 mod error;
+mod hashed;
 pub(crate) mod receipts;
 mod writer;
 
 pub use error::LedgerError;
+pub use hashed::HashedStatement;
 pub use writer::{Entry, Ledger};

@@ -25,7 +25,7 @@ use tokio::sync::Mutex;
 use self::known::{Known, Statements};
 use self::signer::Signer;
 use self::source::Source;
-use crate::door_name::DoorName;
+use crate::door_name::{DoorName, NoDoorOfPeople};
 use crate::http::bounds::kinds::LOOK_NOW;
 use crate::http::page::PageView;
 use crate::http::route::{Access, Route};
@@ -68,8 +68,8 @@ pub enum ModelsError {
     )]
     NothingKnown(String),
     /// No such door, or one without people.
-    #[error("[policy.doors.{0}] means nothing: people come through these doors: {1}")]
-    Door(String, String),
+    #[error("[policy.doors.{0}] means nothing: {1}")]
+    Door(String, NoDoorOfPeople),
 }
 
 impl Models {
@@ -85,10 +85,9 @@ impl Models {
         folder: &Path,
         doors: &[DoorName],
     ) -> Result<Self, ModelsError> {
-        let doors: Vec<_> = doors.iter().map(|door| door.as_str()).collect();
-        let mut written = policy.doors.keys();
-        if let Some(unknown) = written.find(|name| !doors.contains(&name.as_str())) {
-            return Err(ModelsError::Door(unknown.clone(), doors.join(", ")));
+        for name in policy.doors.keys() {
+            DoorName::check_policy(name, doors)
+                .map_err(|error| ModelsError::Door(name.clone(), error))?;
         }
         let mut asking = policy.asking_metadata();
         if metadata.is_empty()

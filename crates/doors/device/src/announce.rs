@@ -14,6 +14,7 @@ use hallway_spine::act::ceremony;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::{Code, Problem};
+use hallway_spine::ledger::HashedStatement;
 use hallway_spine::seal::{LIFETIME_MS, Purpose};
 use hallway_spine::store::{AnnouncementId, StoreError, Unit};
 use hallway_webauthn::wire::Base64Url;
@@ -72,8 +73,9 @@ async fn prove(
     peer: &Peer,
 ) -> Result<Announcement, Problem> {
     let malformed = |error: &dyn std::error::Error| Problem::malformed(error.to_string());
-    let signed =
-        SignedStatement::decode(&request.signed_statement.0).map_err(|error| malformed(&error))?;
+    let signed = SignedStatement::decode(&request.signed_statement.0)
+        .map(HashedStatement::from)
+        .map_err(|error| malformed(&error))?;
     let now = gateway.now();
     let sealed = (signed.statement.as_slice(), request.seal.0.as_slice());
     let statement = ceremony::open(gateway, Purpose::EnrolDevice, &[], sealed, now)?;
@@ -179,7 +181,7 @@ pub async fn keep(
 pub async fn verify(
     gateway: &Gateway,
     unit: &Unit<'_>,
-    signed: &SignedStatement,
+    signed: &HashedStatement,
 ) -> Result<Registration, Problem> {
     let Response::Registration {
         client_data_json,

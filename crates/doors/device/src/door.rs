@@ -91,6 +91,9 @@ impl Door for DeviceDoor {
         let accepted = gateway.devices().accepted.clone();
         let help = "Device transactions that were accepted here";
         registry.register("transactions", help, accepted);
+        let swept = gateway.devices().swept.clone();
+        let help = "Payloads that were removed here because no transaction names them";
+        registry.register("payloads_swept", help, swept);
         if let Ok(count) = gateway.store.read().devices().all_set_aside().await {
             let help = "Files that registered devices have set aside, by their own word";
             registry.register("device_files_set_aside", help, metrics::gauge(count));

@@ -7,8 +7,8 @@ pub mod order;
 use std::sync::Arc;
 
 use hallway_evidence::statement::device::Payload;
-use hallway_evidence::{DeviceId, Receipt, SignedStatement, Timestamp};
-use hallway_spine::ledger::{Ledger, LedgerError};
+use hallway_evidence::{DeviceId, Receipt, Timestamp};
+use hallway_spine::ledger::{HashedStatement, Ledger, LedgerError};
 use hallway_spine::store::{StatementHash, Store};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -28,7 +28,7 @@ pub struct Submission {
     /// The device whose credential signed.
     pub device: DeviceId,
     /// What it sent.
-    pub signed: SignedStatement,
+    pub signed: HashedStatement,
     /// The statement's sequence number.
     pub sequence: u64,
     /// When the bytes were taken, as the statement says.

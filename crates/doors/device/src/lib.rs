@@ -52,6 +52,8 @@ pub struct Devices {
     pub uploads: Semaphore,
     /// Transactions that were accepted since the start.
     pub accepted: Counter,
+    /// Payloads that were removed since the start, because no transaction names them.
+    pub swept: Counter,
 }
 
 /// What the device door adds to a gateway.

@@ -1,5 +1,7 @@
 //! Payloads: received within bounds, stored by content, handed out as what they are.
 
+pub mod sweep;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +13,8 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use hallway_evidence::DeviceId;
 use hallway_evidence::statement::device::Transaction as Terms;
+use hallway_evidence::{DeviceId, Timestamp};
 use hallway_hall::foreign::{Content, MediaType};
 use hallway_spine::Gateway;
 use hallway_spine::http::bounds::Broken;
@@ -23,9 +25,10 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::time::timeout;
 
+use self::sweep::LONGEST_UPLOAD;
 use super::transactions::seen;
 use crate::DevicesOf;
-use crate::store::{MAX_INLINE, PayloadLocation, Transaction};
+use crate::store::{Day, MAX_INLINE, ObjectName, PayloadLocation, Transaction};
 
 /// A payload that stands still for so long is given up.
 const STALL: Duration = Duration::from_secs(30);
@@ -60,7 +63,10 @@ pub async fn receive(
     if announced.is_some_and(|length: u64| length != described.length) {
         return Err(mismatch());
     }
+    let begun = gateway.now();
     let mut bytes = Incoming {
+        gateway,
+        until: begun.plus(LONGEST_UPLOAD),
         stream: body.into_data_stream(),
         left: described.length,
         hash: Context::new(&SHA256),
@@ -80,8 +86,13 @@ pub async fn receive(
             "as many payloads are being stored as may be at a time; send it again in a moment",
         )
     })?;
-    // Named by content: the same bytes sent twice are one object, and a name says what is in it.
-    let key = format!("{device}/{}", hex::encode(described.sha256));
+    // Named by content: the same bytes sent twice on a day are one object, and a name says what is in it.
+    let name = ObjectName {
+        day: Day::of(begun),
+        device,
+        sha256: described.sha256,
+    };
+    let key = name.to_string();
     let path = ObjectPath::from(key.as_str());
     let upload = gateway
         .objects
@@ -111,7 +122,10 @@ pub async fn receive(
 }
 
 /// A payload on its way in.
-struct Incoming {
+struct Incoming<'g> {
+    gateway: &'g Gateway,
+    /// When it is given up.
+    until: Timestamp,
     stream: axum::body::BodyDataStream,
     left: u64,
     hash: Context,
@@ -128,7 +142,7 @@ fn starts_as(media_type: &str) -> &'static [u8] {
     }
 }
 
-impl Incoming {
+impl Incoming<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let chunk = timeout(STALL, self.stream.next()).await.map_err(|_| {
             Problem::new(
@@ -136,6 +150,12 @@ impl Incoming {
                 "no bytes came for half a minute; send it again",
             )
         })?;
+        if self.gateway.now() >= self.until {
+            return Err(Problem::new(
+                Code::TooSlow,
+                "the payload was not whole after a day; send it again",
+            ));
+        }
         let Some(chunk) = chunk else { return Ok(None) };
         let chunk = chunk.map_err(|error| match Broken::of(&error) {
             Some(broken) => broken.into(),

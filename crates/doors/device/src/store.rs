@@ -7,7 +7,9 @@ mod device;
 pub(crate) mod entity;
 mod maker;
 mod migration;
+mod object_name;
 mod ownership;
+mod payload_sweep;
 mod standing;
 mod transaction;
 
@@ -15,7 +17,9 @@ pub use announcement::{Announcement, AnnouncementRows, Waiting};
 pub use device::{Device, DeviceFilter, DeviceRows, DeviceState, Enrolment, HandOver, SuspendedBy};
 pub use maker::{MAX_MAKERS, Maker, MakerRows};
 pub(crate) use migration::all as migrations;
+pub use object_name::{Day, ObjectName, OtherName};
 pub use ownership::{Ownership, OwnershipRows};
+pub use payload_sweep::PayloadSweepRows;
 pub use standing::{Advance, Standing, StandingRows};
 pub use transaction::{
     MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRows,
@@ -38,6 +42,10 @@ pub trait DeviceTables {
     /// The transactions.
     #[must_use]
     fn transactions(&self) -> TransactionRows<'_>;
+
+    /// The state of the sweep of payloads.
+    #[must_use]
+    fn payload_sweep(&self) -> PayloadSweepRows<'_>;
 
     /// The announcements.
     #[must_use]
@@ -63,6 +71,10 @@ impl DeviceTables for Unit<'_> {
 
     fn transactions(&self) -> TransactionRows<'_> {
         TransactionRows(self)
+    }
+
+    fn payload_sweep(&self) -> PayloadSweepRows<'_> {
+        PayloadSweepRows(self)
     }
 
     fn announcements(&self) -> AnnouncementRows<'_> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hallway_evidence::{CredentialId, DeviceId, Response, SignedStatement, Statement, Timestamp};
 use hallway_spine::Gateway;
 use hallway_spine::http::problem::{Code, Problem};
+use hallway_spine::ledger::HashedStatement;
 use hallway_spine::store::{StoreError, Unit};
 use hallway_webauthn::{
     Assertion, AssertionPolicy, AssertionResponse, CredentialRecord, verify_assertion,
@@ -15,7 +16,7 @@ use crate::ingest::keyring::DeviceKey;
 /// A signed statement of a device, decoded and for this realm, its signature not yet checked.
 pub struct Unverified {
     /// As it came.
-    pub signed: SignedStatement,
+    pub signed: HashedStatement,
     /// Its statement.
     pub statement: Statement,
 }
@@ -24,7 +25,9 @@ impl Unverified {
     /// Decodes bytes of at most [`hallway_evidence::MAX_SIGNED_STATEMENT`].
     pub fn decode(gateway: &Gateway, bytes: &[u8]) -> Result<Self, Problem> {
         let malformed = |error: &dyn std::error::Error| Problem::malformed(error.to_string());
-        let signed = SignedStatement::decode(bytes).map_err(|error| malformed(&error))?;
+        let signed = SignedStatement::decode(bytes)
+            .map(HashedStatement::from)
+            .map_err(|error| malformed(&error))?;
         let statement = signed.read_statement().map_err(|error| malformed(&error))?;
         if statement.realm.as_str() != gateway.rp.id {
             return Err(Problem::new(
@@ -61,7 +64,7 @@ impl Unverified {
         let policy = AssertionPolicy::unattended_device();
         verify_assertion(
             &gateway.rp,
-            &self.statement.hash(),
+            &self.signed.challenge(),
             &policy,
             record,
             &response,

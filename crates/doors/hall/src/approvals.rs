@@ -15,7 +15,7 @@ use hallway_spine::store::{Limit, Person, Role, Unit};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::grants::{GrantRequest, GrantRow, name_of};
+use super::grants::{GrantRequest, GrantRow, name_among, name_of};
 use crate::HallDoor;
 use crate::store::{Approval, Given, Grant, GrantState, HallTables};
 
@@ -142,15 +142,15 @@ pub async fn list(
     caller: Caller,
 ) -> Result<Json<Vec<WaitingRow>>, Problem> {
     let reader = gateway.store.read();
-    let mut rows = Vec::new();
-    for grant in for_caller(&gateway, &caller).await? {
-        rows.push(WaitingRow {
-            name: name_of(reader, &grant).await?,
-            approve_until_ms: grant.waits_until().as_ms(),
-            grant: GrantRow::new(&grant, gateway.now()),
-        });
-    }
-    Ok(Json(rows))
+    let waiting = for_caller(&gateway, &caller).await?;
+    let people = waiting.iter().map(|grant| grant.person);
+    let names = reader.people().names(people).await?;
+    let rows = waiting.iter().map(|grant| WaitingRow {
+        name: name_among(&names, grant),
+        approve_until_ms: grant.waits_until().as_ms(),
+        grant: GrantRow::new(grant, gateway.now()),
+    });
+    Ok(Json(rows.collect()))
 }
 
 #[async_trait]

@@ -142,11 +142,20 @@ pub fn visible_to(caller: &Caller, hall: Option<HallName>) -> GrantFilter {
 /// # Errors
 /// The database.
 pub async fn name_of(reader: &Unit<'_>, grant: &Grant) -> Result<String, Problem> {
-    if let GrantKind::Visitor(visitor) = &grant.kind {
-        return Ok(format!("{} of {}", visitor.name, visitor.home));
+    Ok(name_among(
+        &reader.people().names([grant.person]).await?,
+        grant,
+    ))
+}
+
+/// As [`name_of`], where the names of this realm's people were read.
+pub fn name_among(names: &HashMap<PersonId, String>, grant: &Grant) -> String {
+    match &grant.kind {
+        GrantKind::Visitor(visitor) => format!("{} of {}", visitor.name, visitor.home),
+        GrantKind::Own | GrantKind::Away { .. } => {
+            names.get(&grant.person).cloned().unwrap_or_default()
+        }
     }
-    let person = reader.people().get(grant.person).await?;
-    Ok(person.map(|person| person.name).unwrap_or_default())
 }
 
 /// Lists grants, newest first.
@@ -163,24 +172,14 @@ pub async fn list(
     let reader = gateway.store.read();
     let page = reader.grants().page(&filter, &page.request()?).await?;
     let now = gateway.now();
-    let mut rows = Vec::with_capacity(page.items.len());
-    let mut names: HashMap<PersonId, Option<String>> = HashMap::new();
-    for grant in &page.items {
-        let mut row = GrantRow::new(grant, now);
-        if row.name.is_none() {
-            row.name = match names.get(&grant.person) {
-                Some(known) => known.clone(),
-                None => {
-                    let person = reader.people().get(grant.person).await?;
-                    let name = person.map(|person| person.name);
-                    names.insert(grant.person, name.clone());
-                    name
-                }
-            };
-        }
-        rows.push(row);
-    }
-    Ok(Json(PageView::new(rows, page.next)))
+    let people = page.items.iter().map(|grant| grant.person);
+    let names = reader.people().names(people).await?;
+    let rows = page.items.iter().map(|grant| {
+        let row = GrantRow::new(grant, now);
+        let name = row.name.or_else(|| names.get(&grant.person).cloned());
+        GrantRow { name, ..row }
+    });
+    Ok(Json(PageView::new(rows.collect(), page.next)))
 }
 
 /// Ends a grant of the caller's own. It needs no touch: it only takes away.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use hallway_spine::door_name::DoorName;
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer, Error};
+use toml::de::{DeString, DeTable, DeValue, Deserializer, Error};
 
 use super::Config;
 use crate::doors;
@@ -71,16 +71,17 @@ pub(crate) fn read(text: &str) -> Result<Config, Problems> {
 /// Policies for doors that there are not, or through which no people come.
 fn strange_doors(text: &str, table: &DeTable<'_>) -> Vec<Problem> {
     let written = section(table, "policy").and_then(|policy| section(policy, "doors"));
-    let known: Vec<_> = doors::ALL.of_people().map(DoorName::as_str).collect();
-    let written = written.into_iter().flatten();
-    let strange = written.filter(|(name, _)| !known.contains(&name.get_ref().as_ref()));
-    strange
-        .map(|(name, _)| Problem {
+    let of_people: Vec<_> = doors::ALL.of_people().collect();
+    let problem = |name: &Spanned<DeString<'_>>| {
+        let strange = DoorName::check_policy(name.get_ref(), &of_people).err()?;
+        Some(Problem {
             line: line_of(text, &name.span()),
             setting: Some("policy.doors".to_owned()),
-            what: format!("people come through these doors: {}", known.join(", ")),
+            what: strange.to_string(),
         })
-        .collect()
+    };
+    let written = written.into_iter().flatten();
+    written.filter_map(|(name, _)| problem(name)).collect()
 }
 
 fn section<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<&'t DeTable<'i>> {

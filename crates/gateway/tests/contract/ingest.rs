@@ -115,7 +115,9 @@ pub(crate) async fn one_bad_item_spoils_nothing(database: &Database) {
         .unwrap();
     unit.save().await.unwrap();
     let mut foreign = submission(&cameras[2], 1, 1);
-    foreign.signed.credential_id = CredentialId::new(*b"not its key").unwrap();
+    let mut signed = foreign.signed.into_signed();
+    signed.credential_id = CredentialId::new(*b"not its key").unwrap();
+    foreign.signed = signed.into();
     let bad = [
         submission(&stranger, 1, 1),
         submission(&cameras[1], 1, 1),

@@ -10,7 +10,7 @@ use hallway_spine::ledger::{Entry, Ledger, LedgerError};
 use hallway_spine::store::{EvidenceFilter, EvidenceHash, Ground, PageRequest, Role, Store};
 
 use crate::database::Database;
-use crate::sample::{entries, evidence, hash32, ledger, person, promotion};
+use crate::sample::{entries, entry, evidence, hash32, ledger, person, promotion};
 
 /// The log as it is served, read whole.
 struct Served(HashMap<String, Vec<u8>>);
@@ -113,7 +113,7 @@ pub(crate) async fn a_statement_is_accepted_once(database: &Database) {
             again.accepted = again.accepted.plus(std::time::Duration::from_millis(n));
             let (store, ledger) = (store.clone(), ledger.clone());
             writing.spawn(async move {
-                let among = [entries(2), vec![Entry::new(again).unwrap()]].concat();
+                let among = [entries(2), vec![entry(again)]].concat();
                 append(&store, &ledger, among).await
             });
         }
@@ -153,7 +153,7 @@ pub(crate) async fn a_statement_is_accepted_once(database: &Database) {
 pub(crate) async fn old_receipts_are_made_anew(database: &Database) {
     let (store, ledger) = (database.store().await, ledger());
     let emily = person(Role::Owner).id;
-    let mine = Entry::new(evidence()).unwrap().of_person(emily);
+    let mine = entry(evidence()).of_person(emily);
     let first = append(&store, &ledger, vec![mine]).await.unwrap().remove(0);
     for count in [700, 1, 3] {
         append(&store, &ledger, entries(count)).await.unwrap();
@@ -190,7 +190,7 @@ pub(crate) async fn old_receipts_are_made_anew(database: &Database) {
 pub(crate) async fn grounds_are_found_by_whom_they_are_about(database: &Database) {
     let (store, ledger) = (database.store().await, ledger());
     let (emily, otto) = (person(Role::Owner).id, person(Role::Owner).id);
-    let given = |id, role| Entry::new(promotion(id, role)).unwrap();
+    let given = |id, role| entry(promotion(id, role));
     append(&store, &ledger, entries(2)).await.unwrap();
     let several = vec![given(emily, Role::Operator), given(otto, Role::Owner)];
     append(&store, &ledger, several).await.unwrap();
@@ -236,7 +236,7 @@ pub(crate) async fn erased_evidence_stays_committed(database: &Database) {
     );
     assert_eq!(sound_size(&store, &ledger).await, 3);
     let again = Evidence { ..receipt.evidence };
-    let replay = append(&store, &ledger, vec![Entry::new(again).unwrap()]).await;
+    let replay = append(&store, &ledger, vec![entry(again)]).await;
     assert!(
         matches!(replay, Err(LedgerError::AlreadyAccepted { .. })),
         "{replay:?}"

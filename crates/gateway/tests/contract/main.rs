@@ -17,6 +17,7 @@ mod metadata;
 mod own_authorities;
 mod ownership;
 mod partners;
+mod payloads;
 mod people;
 mod realm;
 mod sample;
@@ -49,7 +50,7 @@ contract! {
     units: what_is_cancelled_leaves_no_trace, what_is_saved_others_see, readers_cannot_write,
         units_take_turns, gateways_may_start_all_at_once, the_first_setting_sticks;
     people: the_last_owner_stays, the_last_key_stays, a_removed_key_ends_its_sessions,
-        keys_are_unique_and_bounded, lists_page_without_gaps;
+        keys_are_unique_and_bounded, lists_page_without_gaps, names_are_read_together;
     links: a_link_is_used_once, an_expired_link_opens_nothing,
         links_are_found_by_whom_they_concern, sessions_end,
         code_attempts_are_all_counted, refusals_are_bounded,
@@ -76,10 +77,13 @@ contract! {
         one_gateway_looks_at_a_partner_at_a_time, partners_are_bounded,
         an_admission_counts_for_one_realm_alone;
     visits: a_grant_elsewhere_is_none_of_a_hall_here, a_visitors_grant_ends_when_home_says_so,
-        what_a_visitor_brought_is_kept_once, grants_are_found_by_what_they_hang_on;
+        what_a_visitor_brought_is_kept_once, grants_are_found_by_what_they_hang_on,
+        grants_of_before_get_their_kind;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
         erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed,
         grounds_are_found_by_whom_they_are_about, the_first_entry_is_the_logs_word;
     ingest: order_is_enforced, one_bad_item_spoils_nothing, one_that_cannot_be_kept_fails_alone, what_is_sent_again_gets_its_receipt,
         a_new_enrolment_begins_anew, random_interleavings_keep_every_promise, draining_answers_everybody;
+    payloads: only_old_objects_that_nothing_names_are_removed, more_objects_than_a_page_are_swept,
+        what_is_sent_again_during_a_sweep_stays, one_gateway_sweeps_at_a_time;
 }

@@ -8,12 +8,12 @@ use hallway_door_device::store::{
     Device, DeviceState, DeviceTables, Enrolment, HandOver, TransactionFilter,
 };
 use hallway_evidence::{CredentialId, DeviceId, PersonId};
-use hallway_spine::ledger::{Entry, Ledger};
+use hallway_spine::ledger::Ledger;
 use hallway_spine::store::{EvidenceHash, Holder, Limit, PageRequest, Role, Store, Unit};
 
 use crate::database::Database;
 use crate::sample::{
-    Dice, at, credential, device, evidence, hash32, ledger, maker, mark, person, submission,
+    Dice, at, credential, device, entry, evidence, hash32, ledger, maker, mark, person, submission,
 };
 
 /// An entry of the log about a device.
@@ -109,7 +109,7 @@ impl World {
 
     /// Puts an entry about a device into the log.
     async fn append(&self, unit: &Unit<'_>, device: DeviceId) -> u64 {
-        let entry = Entry::new(evidence()).unwrap().of_device(device);
+        let entry = entry(evidence()).of_device(device);
         let receipts = self.ledger.append(unit, vec![entry]).await.unwrap();
         receipts[0].proof.index()
     }

@@ -1,5 +1,6 @@
 //! People and their keys.
 
+use hallway_evidence::PersonId;
 use hallway_spine::store::{
     Holder, Limit, MAX_KEYS, PageRequest, PersonState, Role, Session, StoreError, Use,
 };
@@ -199,4 +200,19 @@ pub(crate) async fn lists_page_without_gaps(database: &Database) {
         }
     }
     assert_eq!((pages, seen), (3, expected));
+}
+
+pub(crate) async fn names_are_read_together(database: &Database) {
+    let store = database.store().await;
+    let (emily, boris) = (person(Role::Owner), person(Role::Member));
+    let unit = store.begin().await.unwrap();
+    unit.people().add(&emily).await.unwrap();
+    unit.people().add(&boris).await.unwrap();
+    unit.save().await.unwrap();
+    let asked = [emily.id, boris.id, emily.id, PersonId::generate()];
+    let names = store.read().people().names(asked).await.unwrap();
+    let expected = [&emily, &boris].map(|person| (person.id, person.name.clone()));
+    assert_eq!(names, expected.into());
+    let nobody = store.read().people().names([]).await.unwrap();
+    assert!(nobody.is_empty());
 }

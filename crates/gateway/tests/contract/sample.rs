@@ -189,10 +189,13 @@ pub(crate) fn promotion(person: PersonId, role: Role) -> Evidence {
     }
 }
 
+/// What the log takes in for this evidence.
+pub(crate) fn entry(evidence: Evidence) -> Entry {
+    Entry::new(evidence.signed.into(), evidence.accepted).unwrap()
+}
+
 pub(crate) fn entries(count: usize) -> Vec<Entry> {
-    (0..count)
-        .map(|_| Entry::new(evidence()).unwrap())
-        .collect()
+    (0..count).map(|_| entry(evidence())).collect()
 }
 
 /// A transaction of `device`, taken at `taken` ms.
@@ -210,7 +213,7 @@ pub(crate) fn submission(device: &Device, sequence: u64, taken: u64) -> Submissi
     let credential = device.credential.clone().unwrap();
     Submission {
         device: device.id,
-        signed: signed(statement(act.into()), credential),
+        signed: signed(statement(act.into()), credential).into(),
         sequence,
         taken: at(taken),
         described,

@@ -10,7 +10,10 @@ use hallway_evidence::{
     Bundle, CredentialId, Evidence, GrantId, PersonId, RealmName, Receipt, Response,
     SignedStatement,
 };
-use hallway_spine::store::{EvidenceHash, PageRequest, Role, Store, StoreError};
+use hallway_spine::store::connect::{self, Address};
+use hallway_spine::store::{EvidenceHash, PageRequest, Role, Store, StoreError, migration};
+use sea_orm::ConnectionTrait as _;
+use sea_orm::sea_query::Query;
 
 use crate::database::Database;
 use crate::sample::{at, hash32, person};
@@ -299,4 +302,97 @@ pub(crate) async fn grants_are_found_by_what_they_hang_on(database: &Database) {
     assert_eq!(grants.get(own.id).await.unwrap().unwrap().rights, fewer);
     let kept = grants.get(over.id).await.unwrap().unwrap();
     assert_eq!(kept.ended, over.ended);
+}
+
+/// A grant of each kind, as rows were before they had a column for it.
+pub(crate) async fn grants_of_before_get_their_kind(database: &Database) {
+    let address = Address::parse(database.address()).unwrap();
+    let connections = connect::open(&address).await.unwrap();
+    let writer = &connections.writer;
+    let schema = hallway_gateway::doors::ALL.schema();
+    let steps = schema.steps();
+    let before = steps
+        .iter()
+        .position(|step| step.name() == "0022_grant_kinds")
+        .unwrap();
+    migration::run(writer, &steps[..before]).await.unwrap();
+    let ada = person(Role::Member);
+    let columns = ["id", "name", "role", "state", "created_ms"];
+    let row = Query::insert()
+        .into_table("person")
+        .columns(columns)
+        .values_panic([
+            ada.id.as_uuid().into(),
+            "Ada".into(),
+            "member".into(),
+            "active".into(),
+            1.into(),
+        ])
+        .to_owned();
+    writer.execute(&row).await.unwrap();
+    let columns = [
+        "id",
+        "hall",
+        "person_id",
+        "visitor_id",
+        "home",
+        "visitor_name",
+        "visitor_role",
+        "vouched_ms",
+        "credential_id",
+        "rights",
+        "key_sha256",
+        "opened_ms",
+        "ends_ms",
+        "evidence",
+        "address",
+    ];
+    let grants = [
+        grant(GrantKind::Own, ada.id),
+        grant(away(), ada.id),
+        grant(visitor("beta.example"), PersonId::generate()),
+    ];
+    for grant in &grants {
+        let (hall, role, visitor) = match &grant.kind {
+            GrantKind::Own => ("lab".to_owned(), None, None),
+            GrantKind::Away { host, role, .. } => (format!("{host}/lab"), Some(*role), None),
+            GrantKind::Visitor(visitor) => ("lab".to_owned(), Some(visitor.role), Some(visitor)),
+        };
+        let GrantHolder::Key(key) = grant.holder else {
+            panic!("a grant for a key");
+        };
+        let person = grant.person.as_uuid();
+        let row = Query::insert()
+            .into_table("hall_grant")
+            .columns(columns)
+            .values_panic([
+                grant.id.as_uuid().into(),
+                hall.into(),
+                visitor.is_none().then_some(person).into(),
+                visitor.map(|_| person).into(),
+                visitor.map(|visitor| visitor.home.to_string()).into(),
+                visitor.map(|visitor| visitor.name.clone()).into(),
+                role.map(|role| role.to_string()).into(),
+                visitor.map(|_| 2_000_i64).into(),
+                grant.credential.as_bytes().to_vec().into(),
+                "read:data".into(),
+                key.to_vec().into(),
+                1_000.into(),
+                10_000.into(),
+                grant.evidence.0.to_vec().into(),
+                grant.address.clone().into(),
+            ])
+            .to_owned();
+        writer.execute(&row).await.unwrap();
+    }
+    migration::run(writer, steps).await.unwrap();
+
+    let store = database.store().await;
+    for grant in &grants {
+        let kept = store.read().grants().get(grant.id).await.unwrap();
+        assert_eq!(kept.as_ref(), Some(grant));
+    }
+    // There is no other kind.
+    let other = writer.execute_unprepared("UPDATE hall_grant SET kind = 'other'");
+    assert!(other.await.is_err());
 }

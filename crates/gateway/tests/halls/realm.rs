@@ -233,7 +233,7 @@ impl House {
             .transact(|unit| {
                 Box::pin(async move {
                     unit.people().add(one).await?;
-                    let signed = registration.clone();
+                    let signed = registration.clone().into();
                     let logged = self
                         .gateway
                         .accept(unit, signed, Some(one.id), None)

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::ceremony;
 use crate::Gateway;
-use crate::door_name::DoorName;
 use crate::http::problem::{Code, Problem};
+use crate::ledger::HashedStatement;
 use crate::seal::Purpose;
 use crate::store::{Credential, Holder, Person, PersonState, Unit, Use};
 
@@ -21,7 +21,7 @@ pub struct Checked {
     /// The statement that the person signed.
     pub statement: Statement,
     /// The statement with its signature, as it goes into the log.
-    pub signed: SignedStatement,
+    pub signed: HashedStatement,
     /// The holder of the key that signed.
     pub person: Person,
     /// The key that signed, as it was before this use.
@@ -67,7 +67,7 @@ impl From<Refused> for Problem {
 #[derive(Debug)]
 pub struct Proven {
     statement: Statement,
-    signed: SignedStatement,
+    signed: HashedStatement,
     assertion: Assertion,
     /// The key that verifies the signature.
     public_key: Vec<u8>,
@@ -100,15 +100,7 @@ pub async fn prove(
     let id = CredentialId::new(response.credential_id)
         .map_err(|error| Refused::Malformed(error.to_string()))?;
     let (credential, _) = holding(gateway.store.read(), &id).await?;
-    let assertion = verify_assertion(
-        &gateway.rp,
-        &statement.hash(),
-        &AssertionPolicy::default(),
-        &credential.record(),
-        &response,
-    )
-    .map_err(Refused::Assertion)?;
-    let signed = SignedStatement {
+    let signed = HashedStatement::from(SignedStatement {
         statement: answer.statement.0.clone(),
         credential_id: id,
         response: Response::Assertion {
@@ -116,7 +108,15 @@ pub async fn prove(
             authenticator_data: response.authenticator_data.to_vec(),
             signature: response.signature.to_vec(),
         },
-    };
+    });
+    let assertion = verify_assertion(
+        &gateway.rp,
+        &signed.challenge(),
+        &AssertionPolicy::default(),
+        &credential.record(),
+        &response,
+    )
+    .map_err(Refused::Assertion)?;
     Ok(Proven {
         statement,
         signed,
@@ -164,10 +164,8 @@ pub async fn check(
         return Err(Refused::Cloned.into());
     }
     let attestation = unit.attestations().get(&credential.id).await?;
-    let stated = gateway.doors.of_statement(proven.statement.act.door());
-    let door = stated.map_or(DoorName::WEB, |door| door.policy());
     gateway.models.admit_person(
-        door,
+        gateway.doors.policy_of(proven.statement.act.door()),
         person.role,
         &credential,
         attestation.as_ref(),

@@ -3,16 +3,25 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof, VerifierKey};
-use hallway_evidence::{DeviceId, Evidence, Hash, PersonId, Receipt};
+use hallway_evidence::{DeviceId, Evidence, Hash, PersonId, Receipt, Timestamp};
 
 use super::error::LedgerError;
+use super::hashed::HashedStatement;
 use crate::sha256;
-use crate::store::{EvidenceRecord, Ground, LogHead, StatementHash, TRANSACTION_ACT, Unit};
+use crate::store::{
+    EvidenceHash, EvidenceRecord, Ground, LogHead, StatementHash, TRANSACTION_ACT, Unit,
+};
 
 /// Evidence that is to be logged, with the person and the device under which it is listed.
 #[derive(Clone, Debug)]
 pub struct Entry {
     evidence: Evidence,
+    /// The encoding of the evidence.
+    bytes: Vec<u8>,
+    /// SHA-256 of the encoding.
+    hash: EvidenceHash,
+    /// SHA-256 of the statement.
+    statement: StatementHash,
     act: String,
     person: Option<PersonId>,
     device: Option<DeviceId>,
@@ -21,30 +30,43 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Evidence of any act but a device's transaction.
+    /// A statement of any act but a device's transaction, accepted at this time.
     ///
     /// # Errors
-    /// [`LedgerError::Evidence`] when its statement cannot be read.
-    pub fn new(evidence: Evidence) -> Result<Self, LedgerError> {
-        let act = evidence.signed.read_statement()?.act;
+    /// [`LedgerError::Evidence`] when the statement cannot be read.
+    pub fn new(signed: HashedStatement, accepted: Timestamp) -> Result<Self, LedgerError> {
+        let act = signed.read_statement()?.act;
+        let ground = Ground::of(&act, &signed.credential_id);
         Ok(Self {
-            ground: Ground::of(&act, &evidence.signed.credential_id),
-            evidence,
             act: act.name().to_owned(),
-            person: None,
-            device: None,
+            ground,
+            ..Self::transaction(signed, accepted)
         })
     }
 
-    /// Evidence of a device's transaction, whose statement the caller has read.
-    pub fn transaction(evidence: Evidence, device: DeviceId) -> Self {
+    /// A device's transaction, whose statement the caller has read, accepted at this time.
+    #[must_use]
+    pub fn transaction(signed: HashedStatement, accepted: Timestamp) -> Self {
+        let statement = signed.challenge().into();
+        let signed = signed.into_signed();
+        let evidence = Evidence { signed, accepted };
+        let bytes = evidence.encode();
         Self {
+            hash: sha256(&bytes).into(),
+            bytes,
+            statement,
             evidence,
             act: TRANSACTION_ACT.to_owned(),
             person: None,
-            device: Some(device),
+            device: None,
             ground: None,
         }
+    }
+
+    /// SHA-256 of the evidence: what the log commits to.
+    #[must_use]
+    pub const fn hash(&self) -> EvidenceHash {
+        self.hash
     }
 
     /// Lists the evidence under the person who signed, or whom it is about.
@@ -102,16 +124,13 @@ impl Ledger {
         unit: &Unit<'_>,
         entries: Vec<Entry>,
     ) -> Result<Vec<Receipt>, LedgerError> {
-        let statements: Vec<StatementHash> = entries
-            .iter()
-            .map(|entry| entry.evidence.signed.challenge().into())
-            .collect();
+        let statements: Vec<StatementHash> = entries.iter().map(|entry| entry.statement).collect();
         if let Some(existing) = unit.evidence().by_statements(&statements).await?.pop() {
             return Err(LedgerError::AlreadyAccepted {
                 existing: Box::new(existing),
             });
         }
-        self.append_new(unit, entries, statements).await
+        self.append_new(unit, entries).await
     }
 
     /// As [`Ledger::append`], for statements that the unit has already looked for in vain.
@@ -119,14 +138,12 @@ impl Ledger {
         &self,
         unit: &Unit<'_>,
         entries: Vec<Entry>,
-        statements: Vec<StatementHash>,
     ) -> Result<Vec<Receipt>, LedgerError> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
         let mut log = self.resume(unit).await?;
-        let encoded: Vec<Vec<u8>> = entries.iter().map(|e| e.evidence.encode()).collect();
-        let hashes: Vec<[u8; 32]> = encoded.iter().map(|bytes| sha256(bytes)).collect();
+        let hashes: Vec<[u8; 32]> = entries.iter().map(|entry| entry.hash.0).collect();
         let appended = log.append(&hashes);
         let checkpoint = Checkpoint::new(self.key.name(), appended.size, appended.root)?;
         let checkpoint = checkpoint.sign(&self.key);
@@ -134,15 +151,12 @@ impl Ledger {
         let mut records = Vec::with_capacity(entries.len());
         let mut receipts = Vec::with_capacity(entries.len());
         let mut grounds = Vec::new();
-        let parts = encoded.into_iter().zip(hashes).zip(statements);
-        for ((entry, proof), ((bytes, hash), statement)) in
-            entries.into_iter().zip(&appended.proofs).zip(parts)
-        {
+        for (entry, proof) in entries.into_iter().zip(&appended.proofs) {
             records.push(EvidenceRecord {
                 log_index: proof.index,
-                hash: hash.into(),
-                statement,
-                bytes: Some(bytes),
+                hash: entry.hash,
+                statement: entry.statement,
+                bytes: Some(entry.bytes),
                 act: entry.act,
                 person: entry.person,
                 device: entry.device,

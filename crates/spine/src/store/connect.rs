@@ -30,7 +30,10 @@ pub enum Address {
 
 impl Address {
     /// Reads `postgres://…`, `sqlite://FILE`, `sqlite:FILE`, or the path of a file.
-    pub(crate) fn parse(address: &str) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Address`].
+    pub fn parse(address: &str) -> Result<Self, StoreError> {
         if address.starts_with("postgres://") || address.starts_with("postgresql://") {
             // sea-orm knows only the shorter one of the two.
             return Ok(Self::Postgres(address.replacen(

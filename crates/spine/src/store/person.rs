@@ -1,6 +1,9 @@
 //! People: who belongs to the realm.
 
+use std::collections::{BTreeSet, HashMap};
+
 use hallway_evidence::{PersonId, Timestamp};
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -8,7 +11,7 @@ use sea_orm::{
 
 pub use hallway_evidence::statement::people::Role;
 
-use super::column::{Cell, ms, time};
+use super::column::{Cell, ms, pad, time};
 use super::entity::person as row;
 use super::error::StoreError;
 use super::page::{Limit, Page, PageRequest};
@@ -132,6 +135,26 @@ impl PersonRows<'_> {
             .await?
             .map(Person::try_from)
             .transpose()
+    }
+
+    /// What these people are called. Nothing for those who are not there.
+    pub async fn names(
+        &self,
+        ids: impl IntoIterator<Item = PersonId>,
+    ) -> Result<HashMap<PersonId, String>, StoreError> {
+        let ids: BTreeSet<_> = ids.into_iter().map(|id| id.as_uuid()).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let named: Vec<(Uuid, String)> = row::Entity::find()
+            .select_only()
+            .columns([row::Column::Id, row::Column::Name])
+            .filter(row::Column::Id.is_in(pad(ids.into_iter().collect())))
+            .into_tuple()
+            .all(&self.0.db())
+            .await?;
+        let named = named.into_iter();
+        Ok(named.map(|(id, name)| (id.into(), name)).collect())
     }
 
     /// The people, the last one who joined first.

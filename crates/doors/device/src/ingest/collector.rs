@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hallway_evidence::{DeviceId, Evidence, Receipt, Timestamp};
+use hallway_evidence::{DeviceId, Receipt, Timestamp};
 use hallway_spine::ledger::{Entry, Ledger, LedgerError};
 use hallway_spine::store::{EvidenceRecord, StatementHash, Store, Unit};
 use tokio::sync::{Notify, mpsc};
@@ -137,11 +137,10 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
             .iter()
             .map(|waiting| {
                 let signed = waiting.submission.signed.clone();
-                Entry::transaction(Evidence { signed, accepted }, waiting.submission.device)
+                Entry::transaction(signed, accepted).of_device(waiting.submission.device)
             })
             .collect();
-        let statements = new.iter().map(|waiting| waiting.statement).collect();
-        let receipts = self.ledger.append_new(unit, entries, statements).await?;
+        let receipts = self.ledger.append_new(unit, entries).await?;
         let transactions = new
             .iter()
             .zip(&receipts)

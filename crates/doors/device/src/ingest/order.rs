@@ -108,7 +108,8 @@ mod tests {
                     authenticator_data: Vec::new(),
                     signature: Vec::new(),
                 },
-            },
+            }
+            .into(),
             sequence: 8,
             taken: Timestamp::from_ms(1000),
             described: Payload::of(b"photo", line("image/jpeg"), line("1.jpg")),

@@ -7,6 +7,7 @@ use hallway_spine::Gateway;
 use hallway_spine::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
 use hallway_spine::http::problem::{Code, Problem};
+use hallway_spine::ledger::HashedStatement;
 use hallway_spine::models::verdict;
 use hallway_spine::store::{Credential, Holder, Person, StoreError, Unit};
 use schemars::JsonSchema;
@@ -88,8 +89,10 @@ fn gone() -> Problem {
     Problem::not_found("code; the device's code was used or has expired")
 }
 
-fn decode(signed: &[u8]) -> Result<SignedStatement, Problem> {
-    SignedStatement::decode(signed).map_err(|error| Problem::internal(&error))
+fn decode(signed: &[u8]) -> Result<HashedStatement, Problem> {
+    SignedStatement::decode(signed)
+        .map(HashedStatement::from)
+        .map_err(|error| Problem::internal(&error))
 }
 
 /// A device that has an owner can be enrolled anew by that owner alone, factory reset or not.

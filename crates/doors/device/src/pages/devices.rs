@@ -2,9 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hallway_evidence::PersonId;
 use hallway_spine::Gateway;
-use hallway_spine::console::pages::names::Names;
+use hallway_spine::console::pages::names::{self, Names};
 use hallway_spine::console::pages::problem::sentence;
 use hallway_spine::console::pages::query::ListQuery;
 use hallway_spine::console::pages::sentence::stated;
@@ -14,7 +13,7 @@ use hallway_spine::http::input::Asked;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
 use hallway_spine::models::{look, page as metadata};
-use hallway_spine::store::{EvidenceFilter, Limit, MakerId, PageRequest, Person, PersonState};
+use hallway_spine::store::{EvidenceFilter, Limit, MakerId, PageRequest, Person};
 
 use super::super::view::{
     ClaimPage, DeviceAct, DevicePage, DeviceRow, DevicesPage, History, SetAside,
@@ -35,14 +34,14 @@ pub(crate) async fn list(
     let filter = lifecycle::visible_to(&caller.person);
     let reader = gateway.store.read();
     let page = reader.devices().page(filter, &query.request()?).await?;
-    let mut names = Names::new(reader);
-    let mut devices = Vec::with_capacity(page.items.len());
-    for device in &page.items {
-        devices.push(row(&gateway, &mut names, device).await?);
-    }
+    let names = Names::of(reader, page.items.iter().filter_map(|device| device.owner)).await?;
+    let devices = page
+        .items
+        .iter()
+        .map(|device| row(&gateway, &names, device));
     html(&DevicesPage {
         frame: frame(&gateway, &caller, super::DEVICES),
-        devices,
+        devices: devices.collect(),
         makers: reader.makers().installed().await?.len(),
         paging: query.paging(super::DEVICES.path, page.next),
     })
@@ -105,7 +104,7 @@ pub(crate) async fn one(
         },
         latest,
         history,
-        device: row(&gateway, &mut Names::new(reader), &device).await?,
+        device: row(&gateway, &Names::of(reader, device.owner).await?, &device),
         frame: frame(&gateway, &caller, super::DEVICES),
     })
 }
@@ -142,12 +141,8 @@ fn rights(person: &Person, device: &Device) -> Rights {
     }
 }
 
-async fn row(
-    gateway: &Gateway,
-    names: &mut Names<'_>,
-    device: &Device,
-) -> Result<DeviceRow, Problem> {
-    Ok(DeviceRow {
+fn row(gateway: &Gateway, names: &Names, device: &Device) -> DeviceRow {
+    DeviceRow {
         id: device.id.to_string(),
         name: if device.name.is_empty() {
             device.serial.clone()
@@ -157,13 +152,13 @@ async fn row(
         serial: device.serial.clone(),
         state: state(device),
         owner: match device.owner {
-            Some(owner) => names.person(owner).await?,
+            Some(owner) => names.person(owner),
             None => "nobody".to_owned(),
         },
         last_seen: device.last_seen.map(|at| moment(gateway, at)),
         sequence: Count(device.last_sequence),
         set_aside: SetAside(device.set_aside),
-    })
+    }
 }
 
 fn state(device: &Device) -> Mark {
@@ -218,17 +213,9 @@ async fn heirs(gateway: &Gateway, device: &Device) -> Result<Vec<(String, String
     if !in_service {
         return Ok(Vec::new());
     }
-    let request = PageRequest::<PersonId> {
-        after: None,
-        limit: Limit::nearest(u64::from(Limit::MAX)),
-    };
-    let people = gateway.store.read().people().page(&request).await?;
-    Ok(people
-        .items
-        .into_iter()
-        .filter(|person| person.state == PersonState::Active && device.owner != Some(person.id))
-        .map(|person| (person.id.to_string(), person.name))
-        .collect())
+    let people = names::choices(gateway.store.read()).await?.into_iter();
+    let others = people.filter(|person| device.owner != Some(person.id));
+    Ok(others.map(names::option).collect())
 }
 
 async fn maker(gateway: &Gateway, id: MakerId) -> Result<String, Problem> {

@@ -1,9 +1,11 @@
 //! Devices: machines that sign with nobody present.
 
+use std::collections::HashSet;
+
 use hallway_api::device::State;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp, words};
-use hallway_spine::store::column::{Cell, ms, number, time};
+use hallway_spine::store::column::{Cell, ms, number, pad, time};
 use hallway_spine::store::{
     DeviceMark, EvidenceHash, MakerId, Page, PageRequest, StoreError, Unit,
 };
@@ -295,6 +297,19 @@ impl DeviceRows<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Those of these devices that the realm has or had.
+    pub async fn known(&self, ids: &[DeviceId]) -> Result<HashSet<DeviceId>, StoreError> {
+        let ids = ids.iter().map(DeviceId::as_uuid).collect();
+        let known: Vec<Uuid> = row::Entity::find()
+            .select_only()
+            .column(row::Column::Id)
+            .filter(row::Column::Id.is_in(pad(ids)))
+            .into_tuple()
+            .all(&self.0.db())
+            .await?;
+        Ok(known.into_iter().map(DeviceId::from).collect())
     }
 
     /// One device.

@@ -4,6 +4,7 @@ use sea_orm_migration::MigrationTrait;
 
 mod announcement_networks;
 mod device_marks;
+mod object_keys;
 mod ownerships;
 mod set_aside;
 
@@ -14,5 +15,6 @@ pub(crate) fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(ownerships::Ownerships),
         Box::new(announcement_networks::AnnouncementNetworks),
         Box::new(set_aside::SetAside),
+        Box::new(object_keys::ObjectKeys),
     ]
 }

@@ -1,7 +1,9 @@
 //! Device transactions: what devices signed, and where the bytes are.
 
+use std::collections::HashSet;
+
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
-use hallway_spine::store::column::{Cell, ms, number, time};
+use hallway_spine::store::column::{Cell, ms, number, pad, time};
 use hallway_spine::store::entity::evidence;
 use hallway_spine::store::{EvidenceHash, Limit, Page, PageRequest, StoreError, Unit, bulk};
 use sea_orm::sea_query::{Expr, Query};
@@ -280,6 +282,18 @@ impl TransactionRows<'_> {
             .into_iter()
             .map(Transaction::try_from)
             .collect()
+    }
+
+    /// Those of these keys of objects that a transaction names.
+    pub async fn named(&self, keys: &[String]) -> Result<HashSet<String>, StoreError> {
+        let named: Vec<Option<String>> = row::Entity::find()
+            .select_only()
+            .column(row::Column::ObjectKey)
+            .filter(row::Column::ObjectKey.is_in(pad(keys.to_vec())))
+            .into_tuple()
+            .all(&self.0.db())
+            .await?;
+        Ok(named.into_iter().flatten().collect())
     }
 
     /// Adds transactions whose evidence the log just took in. Only [`hallway_spine::ledger`] calls this.

@@ -262,7 +262,7 @@ async fn keep(
         partners::active(unit, &visitor.home).await?;
     }
     // The very evidence that the log at home holds is an entry of ours, too.
-    let entry = Entry::new(evidence.clone())?;
+    let entry = Entry::new(evidence.signed.clone().into(), evidence.accepted)?;
     gateway.ledger.append(unit, vec![entry]).await?;
     unit.visits().add(visit).await.map_err(used)?;
     unit.grants().add(grant).await.map_err(used)?;

@@ -3,17 +3,17 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hallway_api::hall::DemandView;
+use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{
     Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName, approver,
 };
-use hallway_evidence::{PersonId, RealmName};
 use hallway_spine::Gateway;
-use hallway_spine::console::pages::names::Names;
+use hallway_spine::console::pages::names::{self, Names};
 use hallway_spine::console::pages::{frame, html, moment, sees_all};
 use hallway_spine::console::view::{Count, Mark, Size, Tone};
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
-use hallway_spine::store::{Limit, PageRequest, PersonState, Role};
+use hallway_spine::store::{Limit, PageRequest, Role, Unit};
 
 use super::super::view::{
     AgentRow, ApprovalRow, AwayRow, DemandRow, GrantRow, GuestRow, HallPage, HallPlace, HallRow,
@@ -23,8 +23,8 @@ use crate::channel::inside::Thing;
 use crate::channel::names::things;
 use crate::channel::offers::Offer;
 use crate::store::{
-    Grant, GrantFilter, GrantKind, GrantState, GuestId, Hall, HallAgent, HallTables, Partner,
-    VisitorId,
+    Grant, GrantFilter, GrantKind, GrantState, GuestId, Hall, HallAgent, HallGuest, HallTables,
+    Partner, VisitorId,
 };
 use crate::{HallsOf, approvals, files, flows, look};
 
@@ -37,6 +37,10 @@ pub(crate) async fn list(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let seen = look::seen(&gateway, &caller).await?;
+    let approvals = approvals::for_caller(&gateway, &caller).await?;
+    let away = away(&gateway, &caller).await?;
+    let people = approvals.iter().chain(&away).map(|grant| grant.person);
+    let names = Names::of(gateway.store.read(), people).await?;
     let row = |seen: look::Seen| HallRow {
         inside: Count(gateway.halls().inside.guests(Some(&seen.hall.name)).len() as u64),
         rights: in_words(&seen.rights),
@@ -46,38 +50,33 @@ pub(crate) async fn list(
     html(&HallsPage {
         halls: seen.into_iter().map(row).collect(),
         partners: partners(&gateway).await?,
-        away: away(&gateway, &caller).await?,
+        away: away_rows(&gateway, &caller, &names, &away),
         listens: gateway.halls().address.is_some(),
-        approvals: approvals_in(&gateway, &caller, None).await?,
+        approvals: approval_rows(&gateway, &names, &approvals),
         frame: frame(&gateway, &caller, super::HALLS),
     })
 }
 
-/// What people of this realm have open at partners: members see their own.
-async fn away(gateway: &Gateway, caller: &Caller) -> Result<Vec<AwayRow>, Problem> {
-    let (reader, now) = (gateway.store.read(), gateway.now());
-    let mut names = Names::new(reader);
-    let mut rows = Vec::new();
-    for grant in reader
-        .grants()
-        .away(now, &PageRequest::default())
-        .await?
-        .items
-    {
-        let seen = sees_all(&caller.person) || grant.person == caller.person.id;
-        if let GrantKind::Away { host, .. } = &grant.kind
-            && seen
-            && grant.state(now) == GrantState::Open
-        {
-            let name = names.person(grant.person).await?;
-            rows.push(AwayRow {
-                host: host.to_string(),
-                hall: grant.hall.to_string(),
-                grant: grant_row(gateway, caller, &grant, name),
-            });
-        }
-    }
-    Ok(rows)
+/// The grants that people of this realm have open at partners: members see their own.
+async fn away(gateway: &Gateway, caller: &Caller) -> Result<Vec<Grant>, Problem> {
+    let (grants, now) = (gateway.store.read().grants(), gateway.now());
+    let mut open = grants.away(now, &PageRequest::default()).await?.items;
+    let all = sees_all(&caller.person);
+    open.retain(|grant| {
+        (all || grant.person == caller.person.id) && grant.state(now) == GrantState::Open
+    });
+    Ok(open)
+}
+
+fn away_rows(gateway: &Gateway, caller: &Caller, names: &Names, away: &[Grant]) -> Vec<AwayRow> {
+    let row = |grant: &Grant| {
+        Some(AwayRow {
+            host: grant.kind.host()?.to_string(),
+            hall: grant.hall.to_string(),
+            grant: grant_row(gateway, caller, grant, names.person(grant.person)),
+        })
+    };
+    away.iter().filter_map(row).collect()
 }
 
 /// One hall.
@@ -110,25 +109,40 @@ pub(crate) async fn one(
     });
     let (open, _) = open_now(&gateway, &caller, hall).await?;
     let demands = look::demands_of(&gateway, &caller, hall).await?;
+    let reader = gateway.store.read();
+    let mut approvals = approvals::for_caller(&gateway, &caller).await?;
+    approvals.retain(|grant| grant.hall == *hall);
+    let grants = grants(reader, &caller, hall).await?;
+    let guests = match looks_after {
+        true => reader.halls().guests(hall).await?,
+        false => Vec::new(),
+    };
+    let holders = approvals.iter().chain(&grants).map(|grant| grant.person);
+    let admitted = guests.iter().filter_map(|guest| match guest.guest {
+        GuestId::Person(id) => Some(id),
+        GuestId::Role(_) | GuestId::Visitor(..) => None,
+    });
+    let names = Names::of(reader, holders.chain(admitted)).await?;
     html(&HallPage {
         frame: frame(&gateway, &caller, super::HALLS),
         rights: in_words(&seen.rights),
         over: None,
         demands: demands.into_iter().map(demand_row).collect(),
         waiting: waiting(&gateway, &caller, hall).await?,
-        approvals: approvals_in(&gateway, &caller, Some(hall)).await?,
+        approvals: approval_rows(&gateway, &names, &approvals),
         knows_models: gateway.models.is_configured(),
         open,
         stores: stores.filter(shown).collect(),
         services: services.filter(shown).collect(),
         inside: inside.collect(),
         looks_after,
-        guests: match looks_after {
-            true => guests(&gateway, hall).await?,
-            false => Vec::new(),
-        },
+        guests: guest_rows(&gateway, &names, guests),
         people: match caller.person.role {
-            Role::Owner => people(&gateway).await?,
+            Role::Owner => names::choices(reader)
+                .await?
+                .into_iter()
+                .map(names::option)
+                .collect(),
             _ => Vec::new(),
         },
         partners: match caller.person.role {
@@ -139,7 +153,7 @@ pub(crate) async fn one(
             true => agents(&gateway, hall).await?,
             false => Vec::new(),
         },
-        grants: grants(&gateway, &caller, hall).await?,
+        grants: grant_rows(&gateway, &caller, &names, &grants),
         place: place(seen.hall),
     })
 }
@@ -236,28 +250,17 @@ async fn waiting(
     }))
 }
 
-/// What the visitor can approve, in one hall or in all.
-async fn approvals_in(
-    gateway: &Gateway,
-    caller: &Caller,
-    hall: Option<&HallName>,
-) -> Result<Vec<ApprovalRow>, Problem> {
-    let mut names = Names::new(gateway.store.read());
-    let mut rows = Vec::new();
-    for grant in approvals::for_caller(gateway, caller).await? {
-        if hall.is_some_and(|hall| *hall != grant.hall) {
-            continue;
-        }
-        rows.push(ApprovalRow {
-            name: names.person(grant.person).await?,
-            grant: grant.id.to_string(),
-            hall: grant.hall.to_string(),
-            rights: grant.rights.to_string(),
-            opened: moment(gateway, grant.opened),
-            evidence: grant.evidence.to_string(),
-        });
-    }
-    Ok(rows)
+/// What the visitor can approve.
+fn approval_rows(gateway: &Gateway, names: &Names, waiting: &[Grant]) -> Vec<ApprovalRow> {
+    let row = |grant: &Grant| ApprovalRow {
+        name: holder(names, grant),
+        grant: grant.id.to_string(),
+        hall: grant.hall.to_string(),
+        rights: grant.rights.to_string(),
+        opened: moment(gateway, grant.opened),
+        evidence: grant.evidence.to_string(),
+    };
+    waiting.iter().map(row).collect()
 }
 
 /// Rights as a sentence says them; nothing for none.
@@ -281,13 +284,10 @@ fn offer_row<N: ToString>(offer: Offer<N>, rights: String) -> OfferRow {
     }
 }
 
-async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Problem> {
-    let reader = gateway.store.read();
-    let mut names = Names::new(reader);
-    let mut rows = Vec::new();
-    for guest in reader.halls().guests(hall).await? {
+fn guest_rows(gateway: &Gateway, names: &Names, guests: Vec<HallGuest>) -> Vec<GuestRow> {
+    let row = |guest: HallGuest| {
         let (who, kind, value) = match guest.guest {
-            GuestId::Person(id) => (names.person(id).await?, "person", id.to_string()),
+            GuestId::Person(id) => (names.person(id), "person", id.to_string()),
             GuestId::Role(role) => (Guest::Role(role).to_string(), "role", role.to_string()),
             GuestId::Visitor(realm, whom) => (
                 visitor_in_words(&realm, whom),
@@ -298,7 +298,7 @@ async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Pro
                 },
             ),
         };
-        rows.push(GuestRow {
+        GuestRow {
             who,
             kind,
             value,
@@ -306,9 +306,9 @@ async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Pro
             needs: guest.needs.to_string(),
             since: moment(gateway, guest.admitted),
             evidence: guest.evidence.to_string(),
-        });
-    }
-    Ok(rows)
+        }
+    };
+    guests.into_iter().map(row).collect()
 }
 
 /// Somebody of a partner, as a person says it.
@@ -326,20 +326,6 @@ async fn partners(gateway: &Gateway) -> Result<Vec<String>, Problem> {
     let all = gateway.store.read().partners().all().await?;
     let active = all.into_iter().filter(Partner::is_active);
     Ok(active.map(|partner| partner.realm.to_string()).collect())
-}
-
-async fn people(gateway: &Gateway) -> Result<Vec<(String, String)>, Problem> {
-    let request = PageRequest::<PersonId> {
-        after: None,
-        limit: Limit::nearest(u64::from(Limit::MAX)),
-    };
-    let people = gateway.store.read().people().page(&request).await?;
-    Ok(people
-        .items
-        .into_iter()
-        .filter(|person| person.state == PersonState::Active)
-        .map(|person| (person.id.to_string(), person.name))
-        .collect())
 }
 
 async fn agents(gateway: &Gateway, hall: &HallName) -> Result<Vec<AgentRow>, Problem> {
@@ -383,27 +369,36 @@ fn listed<'a>(things: impl Iterator<Item = &'a Thing>) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// The newest grants of a hall that the visitor may see.
 async fn grants(
-    gateway: &Gateway,
+    reader: &Unit<'_>,
     caller: &Caller,
     hall: &HallName,
-) -> Result<Vec<GrantRow>, Problem> {
+) -> Result<Vec<Grant>, Problem> {
     let filter: GrantFilter = crate::grants::visible_to(caller, Some(hall.clone()));
     let newest = PageRequest {
         after: None,
         limit: Limit::nearest(NEWEST),
     };
-    let reader = gateway.store.read();
-    let mut names = Names::new(reader);
-    let mut rows = Vec::new();
-    for grant in reader.grants().page(&filter, &newest).await?.items {
-        let name = match &grant.kind {
-            GrantKind::Visitor(visitor) => at(&visitor.name, Some(&visitor.home)),
-            GrantKind::Own | GrantKind::Away { .. } => names.person(grant.person).await?,
-        };
-        rows.push(grant_row(gateway, caller, &grant, name));
+    Ok(reader.grants().page(&filter, &newest).await?.items)
+}
+
+fn grant_rows(
+    gateway: &Gateway,
+    caller: &Caller,
+    names: &Names,
+    grants: &[Grant],
+) -> Vec<GrantRow> {
+    let row = |grant: &Grant| grant_row(gateway, caller, grant, holder(names, grant));
+    grants.iter().map(row).collect()
+}
+
+/// Whose grant it is.
+fn holder(names: &Names, grant: &Grant) -> String {
+    match &grant.kind {
+        GrantKind::Visitor(visitor) => at(&visitor.name, Some(&visitor.home)),
+        GrantKind::Own | GrantKind::Away { .. } => names.person(grant.person),
     }
-    Ok(rows)
 }
 
 /// A name, with the realm where they are at home when it is a partner.

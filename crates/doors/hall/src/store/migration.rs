@@ -5,6 +5,7 @@ use sea_orm_migration::MigrationTrait;
 mod agent_names;
 mod crossing;
 mod end_causes;
+mod grant_kinds;
 mod hall_locks;
 mod halls;
 mod needs;
@@ -22,5 +23,6 @@ pub(crate) fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(agent_names::AgentNames),
         Box::new(hall_locks::HallLocks),
         Box::new(end_causes::EndCauses),
+        Box::new(grant_kinds::GrantKinds),
     ]
 }

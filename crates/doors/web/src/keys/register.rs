@@ -16,6 +16,7 @@ use hallway_spine::http::input::{Input, line};
 use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
+use hallway_spine::ledger::HashedStatement;
 use hallway_spine::models::verdict;
 use hallway_spine::seal::Purpose;
 use hallway_spine::store::{
@@ -178,7 +179,7 @@ struct Proven {
     terms: RegisterKey,
     registration: Verified,
     id: CredentialId,
-    signed: SignedStatement,
+    signed: HashedStatement,
 }
 
 /// Checks the answer, before a unit begins: nobody keeps others waiting by it.
@@ -210,7 +211,7 @@ fn prove(gateway: &Gateway, link: &Link, answer: &Answer) -> Result<Proven, Prob
         terms,
         registration,
         id,
-        signed,
+        signed: signed.into(),
     })
 }
 

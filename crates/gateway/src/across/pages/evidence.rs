@@ -39,7 +39,8 @@ pub(crate) async fn rows(
     let filter = evidence::filter(caller);
     let reader = gateway.store.read();
     let page = reader.evidence().page(filter, request).await?;
-    let mut names = Names::new(reader);
+    let people = page.items.iter().filter_map(|record| record.person);
+    let names = Names::of(reader, people).await?;
     let mut devices = DeviceNames::new(reader);
     let mut rows = Vec::with_capacity(page.items.len());
     for record in page.items {
@@ -47,7 +48,7 @@ pub(crate) async fn rows(
             (_, Some(device)) if is_devices_own(&record.act) => {
                 devices.then(device, record.log_index).await?
             }
-            (Some(person), _) => names.person(person).await?,
+            (Some(person), _) => names.person(person),
             (None, Some(device)) => devices.then(device, record.log_index).await?,
             (None, None) => "somebody unknown".to_owned(),
         };

@@ -20,7 +20,8 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let reader = gateway.store.read();
     let page = reader.refusals().page(&query.request()?).await?;
-    let mut names = Names::new(reader);
+    let people = page.items.iter().filter_map(|refusal| refusal.person);
+    let names = Names::of(reader, people).await?;
     let mut devices = DeviceNames::new(reader);
     let mut rows = Vec::with_capacity(page.items.len());
     for refusal in page.items {
@@ -28,7 +29,7 @@ pub(crate) async fn list(
             at: moment(&gateway, refusal.at),
             subject: match (refusal.device, refusal.person) {
                 (Some(device), _) => Some(devices.now(device).await?),
-                (None, Some(person)) => Some(names.person(person).await?),
+                (None, Some(person)) => Some(names.person(person)),
                 (None, None) => Some(refusal.address).filter(|address| !address.is_empty()),
             },
             code: refusal.code,

@@ -791,7 +791,8 @@ impl Driver {
                     authenticator_data: Vec::new(),
                     signature: Vec::new(),
                 },
-            },
+            }
+            .into(),
             sequence,
             taken: now,
             described,

@@ -1,35 +1,47 @@
-//! Names of people, each looked up once for a page.
+//! The people whom a page names.
 
 use std::collections::HashMap;
 
 use hallway_evidence::PersonId;
 
 use crate::http::problem::Problem;
-use crate::store::Unit;
+use crate::store::{Limit, Person, Role, Unit};
 
-/// Looks names up, and remembers them.
-pub struct Names<'a> {
-    reader: &'a Unit<'a>,
-    people: HashMap<PersonId, String>,
+/// The names of the people on one page, read in one query.
+pub struct Names(HashMap<PersonId, String>);
+
+impl Names {
+    /// Reads what these people are called.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn of(
+        reader: &Unit<'_>,
+        people: impl IntoIterator<Item = PersonId>,
+    ) -> Result<Self, Problem> {
+        Ok(Self(reader.people().names(people).await?))
+    }
+
+    /// What a person is called, of those whose names were read.
+    #[must_use]
+    pub fn person(&self, id: PersonId) -> String {
+        let name = self.0.get(&id).cloned();
+        name.unwrap_or_else(|| "somebody unknown".to_owned())
+    }
 }
 
-impl<'a> Names<'a> {
-    /// No name is known yet.
-    pub fn new(reader: &'a Unit<'a>) -> Self {
-        Self {
-            reader,
-            people: HashMap::new(),
-        }
-    }
+/// The people among whom a page lets its visitor choose: the active ones, by name, as many as a list may
+/// have.
+///
+/// # Errors
+/// The database fails.
+pub async fn choices(reader: &Unit<'_>) -> Result<Vec<Person>, Problem> {
+    let most = Limit::nearest(u64::from(Limit::MAX));
+    Ok(reader.people().active(Role::ALL, most).await?)
+}
 
-    /// What a person is called.
-    pub async fn person(&mut self, id: PersonId) -> Result<String, Problem> {
-        if let Some(name) = self.people.get(&id) {
-            return Ok(name.clone());
-        }
-        let person = self.reader.people().get(id).await?;
-        let name = person.map_or_else(|| "somebody unknown".to_owned(), |person| person.name);
-        self.people.insert(id, name.clone());
-        Ok(name)
-    }
+/// A person as an option of a choice: the id, and the name.
+#[must_use]
+pub fn option(person: Person) -> (String, String) {
+    (person.id.to_string(), person.name)
 }

@@ -30,6 +30,8 @@ pub struct Model {
     pub approved_by: Option<Uuid>,
     pub approval_evidence: Option<Vec<u8>>,
     pub end_cause: Option<String>,
+    pub kind: String,
+    pub host: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

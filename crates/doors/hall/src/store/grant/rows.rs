@@ -1,10 +1,10 @@
 //! Grants as rows.
 
 use hallway_evidence::statement::hall::{HallName, Rights};
-use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
+use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp, words};
 use hallway_spine::store::column::{Cell, ms, time};
 use hallway_spine::store::{EvidenceHash, Limit, Page, PageRequest, StoreError, TokenHash, Unit};
-use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, SimpleExpr};
+use sea_orm::sea_query::{Condition, Expr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
     UpdateMany,
@@ -17,45 +17,62 @@ use super::{
     GrantsOf, Visitor,
 };
 
-/// A hall in the column: `lab`, or `alpha.example/lab` for one of a partner. So no query for a hall
-/// of ours finds a grant for a partner's, and a gateway from before there were any refuses to read
-/// it.
-fn hall_text(host: Option<&RealmName>, hall: &HallName) -> String {
-    match host {
-        Some(host) => format!("{host}/{hall}"),
-        None => hall.to_string(),
+words! {
+    /// The column `kind`: which of the columns that may be empty a row has.
+    Kind {
+        /// [`GrantKind::Own`]: a person.
+        Own = "own",
+        /// [`GrantKind::Away`]: a person, the host, the role.
+        Away = "away",
+        /// [`GrantKind::Visitor`]: a visitor, their home, name, role and vouched time.
+        Visitor = "visitor",
     }
 }
 
+/// The grant is for this hall of ours, or of the partner `host`.
+fn in_hall(host: Option<&RealmName>, hall: &HallName) -> Condition {
+    let place = match host {
+        Some(host) => row::Column::Host.eq(host.as_str()),
+        None => row::Column::Host.is_null(),
+    };
+    Condition::all()
+        .add(row::Column::Hall.eq(hall.as_str()))
+        .add(place)
+}
+
 impl row::Model {
-    fn kind(&self) -> Result<(GrantKind, HallName, PersonId), StoreError> {
+    /// Between which realms it is, and whose.
+    fn kind(&self) -> Result<(GrantKind, PersonId), StoreError> {
         let cell = |column| Cell("hall_grant", column);
-        let (host, hall) = match self.hall.split_once('/') {
-            Some((host, hall)) => (Some(cell("hall").word(host)?), hall),
-            None => (None, self.hall.as_str()),
-        };
-        let hall = cell("hall").word(hall)?;
         let role = || cell("visitor_role").word(self.visitor_role.as_deref().unwrap_or_default());
-        match (self.person_id, host, &self.home) {
-            (Some(person), None, None) => Ok((GrantKind::Own, hall, person.into())),
-            (Some(person), Some(host), None) => {
-                let told = self.told_ms.map(time);
-                let role = role()?;
-                Ok((GrantKind::Away { host, role, told }, hall, person.into()))
+        let kind = cell("kind").word(&self.kind)?;
+        match (
+            kind,
+            self.person_id,
+            self.visitor_id,
+            &self.host,
+            &self.home,
+        ) {
+            (Kind::Own, Some(person), None, None, None) => Ok((GrantKind::Own, person.into())),
+            (Kind::Away, Some(person), None, Some(host), None) => {
+                let kind = GrantKind::Away {
+                    host: cell("host").word(host)?,
+                    role: role()?,
+                    told: self.told_ms.map(time),
+                };
+                Ok((kind, person.into()))
             }
-            (None, None, Some(home)) => {
-                let missing = |column| cell(column).corrupt();
-                let visitor = self.visitor_id.ok_or_else(|| missing("visitor_id"))?;
+            (Kind::Visitor, None, Some(visitor), None, Some(home)) => {
                 let name = self.visitor_name.clone();
                 let kind = GrantKind::Visitor(Visitor {
                     home: cell("home").word(home)?,
-                    name: name.ok_or_else(|| missing("visitor_name"))?,
+                    name: name.ok_or_else(|| cell("visitor_name").corrupt())?,
                     role: role()?,
                     vouched: time(self.vouched_ms.unwrap_or_default()),
                 });
-                Ok((kind, hall, visitor.into()))
+                Ok((kind, visitor.into()))
             }
-            _ => Err(cell("home").corrupt()),
+            _ => Err(cell("kind").corrupt()),
         }
     }
 }
@@ -94,13 +111,13 @@ impl TryFrom<row::Model> for Grant {
             (None, Some(session)) => GrantHolder::Session(session),
             _ => return Err(cell("key_sha256").corrupt()),
         };
-        let (kind, hall, person) = row.kind()?;
+        let (kind, person) = row.kind()?;
         Ok(Self {
             approval: approval(&row)?,
             ended: ended(&row)?,
             id: row.id.into(),
             kind,
-            hall,
+            hall: cell("hall").word(&row.hall)?,
             person,
             credential: cell("credential_id").credential(row.credential_id)?,
             rights: rights(cell("rights"), &row.rights)?,
@@ -133,10 +150,10 @@ fn filtered(filter: &GrantFilter) -> Select<row::Entity> {
     match filter {
         GrantFilter::All => all,
         GrantFilter::Person(person) => all.filter(row::Column::PersonId.eq(person.as_uuid())),
-        GrantFilter::Hall(hall) => all.filter(row::Column::Hall.eq(hall.as_str())),
+        GrantFilter::Hall(hall) => all.filter(in_hall(None, hall)),
         GrantFilter::PersonInHall(person, hall) => all
             .filter(row::Column::PersonId.eq(person.as_uuid()))
-            .filter(row::Column::Hall.eq(hall.as_str())),
+            .filter(in_hall(None, hall)),
     }
 }
 
@@ -186,27 +203,14 @@ fn hanging(which: &GrantsOf) -> Condition {
         GrantsOf::Person(person) => only(row::Column::PersonId.eq(person.as_uuid())),
         // A visitor's key is one of another realm.
         GrantsOf::Credential(id) => only(row::Column::CredentialId.eq(id.as_bytes().to_vec()))
-            .add(row::Column::PersonId.is_not_null()),
+            .add(row::Column::Kind.ne(Kind::Visitor.as_str())),
         GrantsOf::Session(token) => only(row::Column::SessionHash.eq(token.0.to_vec())),
-        GrantsOf::Hall(hall) => only(row::Column::Hall.eq(hall.as_str())),
+        GrantsOf::Hall(hall) => in_hall(None, hall),
         GrantsOf::Approver(person) => only(row::Column::ApprovedBy.eq(person.as_uuid())),
         GrantsOf::Partner(realm) => Condition::any()
             .add(row::Column::Home.eq(realm.as_str()))
-            .add(is_at(realm)),
+            .add(row::Column::Host.eq(realm.as_str())),
     }
-}
-
-/// The hall is one of this realm's. A `_` in its name is a letter and no wildcard, as it would be
-/// in LIKE.
-fn is_at(realm: &RealmName) -> SimpleExpr {
-    let place = format!("{realm}/");
-    let length = i32::try_from(place.len()).unwrap_or(i32::MAX);
-    let start = Func::cust("substr").args([
-        Expr::col(row::Column::Hall),
-        Expr::value(1),
-        Expr::value(length),
-    ]);
-    SimpleExpr::from(start).eq(place)
 }
 
 /// Ends those that have neither run out nor been ended.
@@ -243,15 +247,17 @@ impl GrantRows<'_> {
             GrantHolder::Key(sha256) => (Some(sha256.to_vec()), None),
             GrantHolder::Session(token) => (None, Some(token.0.to_vec())),
         };
-        let (visitor, role, told) = match &grant.kind {
-            GrantKind::Visitor(visitor) => (Some(visitor), Some(visitor.role), None),
-            GrantKind::Away { role, told, .. } => (None, Some(*role), *told),
-            GrantKind::Own => (None, None, None),
+        let (kind, visitor, role, told) = match &grant.kind {
+            GrantKind::Own => (Kind::Own, None, None, None),
+            GrantKind::Away { role, told, .. } => (Kind::Away, None, Some(*role), *told),
+            GrantKind::Visitor(visitor) => (Kind::Visitor, Some(visitor), Some(visitor.role), None),
         };
         let person = grant.person.as_uuid();
         let row = row::Model {
             id: grant.id.as_uuid(),
-            hall: hall_text(grant.kind.host(), &grant.hall),
+            hall: grant.hall.to_string(),
+            kind: kind.to_string(),
+            host: grant.kind.host().map(RealmName::to_string),
             person_id: visitor.is_none().then_some(person),
             credential_id: grant.credential.as_bytes().to_vec(),
             rights: rights_text(&grant.rights),
@@ -311,7 +317,7 @@ impl GrantRows<'_> {
         now: Timestamp,
     ) -> Result<Vec<Grant>, StoreError> {
         let rows = row::Entity::find()
-            .filter(row::Column::Hall.eq(hall_text(host, hall)))
+            .filter(in_hall(host, hall))
             .filter(row::Column::SessionHash.eq(session.0.to_vec()));
         self.grants(open(rows, now)).await
     }
@@ -447,7 +453,7 @@ impl GrantRows<'_> {
         request: &PageRequest<GrantId>,
     ) -> Result<Page<Grant, GrantId>, StoreError> {
         let untold = row::Entity::find()
-            .filter(row::Column::Hall.contains("/"))
+            .filter(row::Column::Kind.eq(Kind::Away.as_str()))
             .filter(row::Column::ToldMs.is_null())
             .filter(row::Column::EndsMs.gt(ms(now)));
         self.newest_first(untold, request).await
