@@ -8,6 +8,8 @@ VENV := .venv
 # An S3-compatible server that the tests use. Built without optimisation, in a quarter of the time.
 OBJECT_STORE := garage@2.5.0 --no-default-features --features bundled-libs,sqlite
 PYTHON := $(VENV)/bin/python
+# Floors and circles: docs/ARCHITECTURE.md. The test needs std alone, so rustc builds it in seconds.
+HOUSE := target/house
 
 run: setup
 	$(CARGO) run --release --quiet --package hallway-cli -- tour
@@ -40,8 +42,9 @@ RUSTFMT = rustfmt --edition 2024
 fmt:
 	@$(RUSTFMT) $(RUST_FILES)
 
-lint:
+lint: $(HOUSE)
 	@$(RUSTFMT) --check $(RUST_FILES)
+	@$(HOUSE) --quiet
 	$(CARGO) clippy --locked --workspace --all-targets $(FEATURES) -- --deny warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 		$(CARGO) deny check licenses bans sources; \
@@ -49,6 +52,10 @@ lint:
 		echo "NOT CHECKED: licences, duplicates and sources of dependencies (deny.toml)."; \
 		echo "Install cargo-deny: $(CARGO) install --locked cargo-deny"; \
 	fi
+
+$(HOUSE): $(wildcard crates/gateway/tests/house/*.rs)
+	@mkdir -p $(@D)
+	CARGO_MANIFEST_DIR=$(CURDIR)/crates/gateway rustc --edition 2024 --test -o $@ crates/gateway/tests/house/main.rs
 
 docs:
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps

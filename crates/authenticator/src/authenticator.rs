@@ -8,7 +8,6 @@ use hallway_ctap::status::Status;
 use zeroize::Zeroizing;
 
 use crate::attestation::Attestation;
-use crate::built_in_uv::UvState;
 use crate::counter::Counter;
 use crate::credential::{Credential, sha256};
 use crate::fingerprints::Fingerprints;
@@ -22,10 +21,12 @@ use crate::platform::{
 };
 use crate::policy::Policy;
 use crate::seed::Secrets;
-use crate::sequence::{Caller, Sequences, Step};
+use crate::sequence::{Caller, Sequences};
 use crate::settings::{MAX_MESSAGE, Settings};
 use crate::signatures::{PrivateKeyError, SignatureError};
+use crate::step::Step;
 use crate::token::TokenState;
+use crate::uv_state::UvState;
 
 /// Why an authenticator does not start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -10,20 +10,12 @@ use hallway_ctap::status::Status;
 use crate::authenticator::Authenticator;
 use crate::built_in_uv::WAIT_MS;
 use crate::fingerprint_sensor::{Capture, Feedback, FingerprintSensor, SensorInfo, Template};
-use crate::fingerprints::{Fingerprint, MAX_NAME_BYTES, TemplateId};
+use crate::fingerprints::{Fingerprint, MAX_NAME_BYTES};
 use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment};
-use crate::sequence::Step;
+use crate::step::{Enrollment, Step};
 
 type Fingerprints<'a> = authorized::Request<'a, Subcommand<'a>>;
-
-/// An enrolment under way.
-pub(crate) struct Enrollment {
-    id: TemplateId,
-    template: Template,
-    /// Good samples that the template still lacks.
-    missing: u8,
-}
 
 impl<E: Environment> Authenticator<E> {
     pub(crate) fn bio_enrollment(

@@ -1,28 +1,19 @@
-//! User verification by the key's own sensor (CTAP 2.3, sections 6.5.2.3 and 6.5.3): its tries, and
-//! the order in which they are written.
+//! User verification by the key's own sensor (CTAP 2.3, sections 6.5.2.3 and 6.5.3). Each
+//! try is stored before the finger is compared.
 
 use hallway_ctap::status::Status;
 
 use crate::authenticator::Authenticator;
 use crate::fingerprint_sensor::{FingerprintSensor, Identification};
 use crate::platform::{Change, Environment, RecordKey, Storage, StorageError};
+use crate::uv_state::UvState;
 
-/// Fingers that may fail to match before only the PIN verifies the owner.
-pub(crate) const MAX_RETRIES: u8 = 5;
 /// Fingers that may be tried within one request.
 const ATTEMPTS_IN_ONE_REQUEST: u8 = 3;
 /// Tries that a platform should make before it asks for the PIN.
 pub(crate) const PREFERRED_ATTEMPTS: u64 = 3;
 /// How long to wait for a finger.
 pub(crate) const WAIT_MS: u64 = 30_000;
-
-/// The stored state of built-in user verification.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct UvState {
-    retries: u8,
-    /// Verifications since the PIN was last entered, including failed ones.
-    since_pin: u32,
-}
 
 /// How often the sensor is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,42 +45,6 @@ impl From<StorageError> for UvFailure {
     }
 }
 
-impl UvState {
-    /// All tries are left.
-    pub(crate) const FRESH: Self = Self {
-        retries: MAX_RETRIES,
-        since_pin: 0,
-    };
-
-    /// Reads the record at power-up.
-    pub(crate) fn power_up(storage: &impl Storage) -> Result<Self, StorageError> {
-        match storage.read(RecordKey::UV_STATE)? {
-            Some(record) => match record[..] {
-                [retries, a, b, c, d] if retries <= MAX_RETRIES => Ok(Self {
-                    retries,
-                    since_pin: u32::from_be_bytes([a, b, c, d]),
-                }),
-                _ => Err(StorageError::Fault),
-            },
-            None => Ok(Self::FRESH),
-        }
-    }
-
-    pub(crate) const fn retries(self) -> u8 {
-        self.retries
-    }
-
-    pub(crate) const fn since_pin(self) -> u32 {
-        self.since_pin
-    }
-
-    /// Encodes the record.
-    pub(crate) const fn encode(self) -> [u8; 5] {
-        let [a, b, c, d] = self.since_pin.to_be_bytes();
-        [self.retries, a, b, c, d]
-    }
-}
-
 impl<E: Environment> Authenticator<E> {
     /// Whether a finger is enrolled that can verify the owner.
     pub(crate) fn has_built_in_uv(&self) -> bool {
@@ -114,18 +69,9 @@ impl<E: Environment> Authenticator<E> {
         let templates = self.fingerprints.templates(&self.platform.storage)?;
         for _ in 0..attempts {
             let before = self.uv;
-            let retries = before.retries.checked_sub(1).ok_or(UvFailure::Blocked)?;
-            self.store_uv(UvState {
-                retries,
-                since_pin: before.since_pin.saturating_add(1),
-            })?;
+            self.store_uv(before.tried().ok_or(UvFailure::Blocked)?)?;
             let failure = match self.platform.fingerprints.identify(&templates, WAIT_MS) {
-                Identification::Match => {
-                    return Ok(self.store_uv(UvState {
-                        retries: MAX_RETRIES,
-                        ..self.uv
-                    })?);
-                }
+                Identification::Match => return Ok(self.store_uv(self.uv.matched())?),
                 Identification::NoMatch => continue,
                 Identification::TimedOut => UvFailure::TimedOut,
                 Identification::Cancelled => UvFailure::Cancelled,
@@ -134,7 +80,7 @@ impl<E: Environment> Authenticator<E> {
             self.store_uv(before)?;
             return Err(failure);
         }
-        Err(match self.uv.retries {
+        Err(match self.uv.retries() {
             0 => UvFailure::Blocked,
             _ => UvFailure::NoMatch,
         })

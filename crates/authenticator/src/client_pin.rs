@@ -5,7 +5,7 @@ use hallway_ctap::status::Status;
 use zeroize::Zeroizing;
 
 use crate::authenticator::Authenticator;
-use crate::built_in_uv::{Persistence, UvFailure, UvState};
+use crate::built_in_uv::{Persistence, UvFailure};
 use crate::credential::sha256;
 use crate::fingerprint_sensor::FingerprintSensor;
 use crate::persistent_token::PersistentToken;
@@ -14,7 +14,8 @@ use crate::pin_protocol::{KeyAgreement, Protocol, SharedSecret};
 use crate::platform::{Change, Clock, Environment, RecordKey};
 use crate::policy::is_trivial;
 use crate::settings::PinUse;
-use crate::verification::VerifiedBy;
+use crate::uv_state::UvState;
+use crate::verified_by::VerifiedBy;
 
 /// The permissions that registration and sign-in need.
 const CEREMONIES: Permissions = Permissions::MAKE_CREDENTIAL.or(Permissions::GET_ASSERTION);

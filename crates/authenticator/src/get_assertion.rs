@@ -11,52 +11,14 @@ use hallway_ctap::status::Status;
 
 use crate::authenticator::Authenticator;
 use crate::credential::{Credential, Verified, sha256};
-use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
 use crate::large_blob_extension::Named;
-use crate::make_credential::flags;
+use crate::limits::MAX_LISTED_CREDENTIALS;
 use crate::platform::{Environment, Question};
-use crate::sequence::Step;
 use crate::signatures::Signatures;
+use crate::step::{Assertions, Left, Step, Terms};
 use crate::uvm::{Touched, uvm};
-use crate::verification::{Ceremony, Demand, Means, Proved, VerifiedBy};
-
-/// What all assertions of one request have in common.
-struct Terms {
-    rp_id_hash: [u8; 32],
-    client_data_hash: [u8; 32],
-    present: bool,
-    verified_by: Option<VerifiedBy>,
-    salts: Option<Salts>,
-    cred_blob: bool,
-    third_party_payment: bool,
-    large_blob_key: bool,
-    uvm: bool,
-    /// The signature by the signing key of the one credential that the request allows and this key
-    /// has.
-    signed_data: Option<Vec<u8>>,
-}
-
-impl Terms {
-    const fn verified(&self) -> bool {
-        self.verified_by.is_some()
-    }
-}
-
-/// Assertions that getNextAssertion may still ask for.
-pub(crate) struct Assertions {
-    terms: Terms,
-    left: Left,
-}
-
-/// Discoverable credentials that match and have not signed yet. Nothing can change them meanwhile:
-/// any other command ends the sequence.
-#[derive(Clone, Copy, Default)]
-struct Left {
-    count: usize,
-    /// They are among this many oldest credentials of the relying party.
-    older: usize,
-}
+use crate::verification::{Ceremony, Demand, Means, Proved, flags};
 
 impl<E: Environment> Authenticator<E> {
     pub(crate) fn get_assertion(&mut self, request: &Request<'_>) -> Result<Response, Status> {
@@ -178,7 +140,7 @@ impl<E: Environment> Authenticator<E> {
         proved: Proved,
     ) -> Result<(Credential, Left), Status> {
         if let Some(allow) = &request.allow {
-            if allow.len() > MAX_LIST {
+            if allow.len() > MAX_LISTED_CREDENTIALS {
                 return Err(Status::LimitExceeded);
             }
             for descriptor in allow {

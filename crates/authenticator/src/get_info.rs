@@ -13,23 +13,17 @@ use crate::attestation::Attestation;
 use crate::authenticator::Authenticator;
 use crate::built_in_uv;
 use crate::fingerprint_sensor::FingerprintSensor;
-use crate::large_blobs::LargeBlobs;
-use crate::make_credential::MAX_CRED_BLOB_BYTES;
+use crate::limits::{MAX_CRED_BLOB_BYTES, MAX_LISTED_CREDENTIALS};
 use crate::persistent_token::PersistentToken;
 use crate::pin;
 use crate::platform::Environment;
 use crate::policy::MAX_RP_IDS;
-use crate::settings::PinUse;
+use crate::settings::{LargeBlobs, PinUse};
 use crate::signatures::Signatures;
-
-/// Credentials in an allow or exclude list: this many of the longest ids do not fit a message.
-pub(crate) const MAX_LIST: usize = 64;
+use crate::uvm::FINGERPRINT_INTERNAL;
 
 /// The longest id that this key makes: a sealed one with the longest credBlob, and room to grow.
 const MAX_OWN_ID_BYTES: usize = 128;
-
-/// FIDO Registry of Predefined Values, section 3.1: a fingerprint, matched in the key.
-pub(crate) const FINGERPRINT_INTERNAL: u64 = 0x0002;
 
 /// The algorithms that every client knows.
 const CLASSIC: [Algorithm; 6] = [
@@ -62,7 +56,7 @@ impl<E: Environment> Authenticator<E> {
             options: self.options(),
             max_message_size: Some(self.settings.max_message as u64),
             pin_uv_auth_protocols: vec![2, 1],
-            max_credential_count_in_list: Some(MAX_LIST as u64),
+            max_credential_count_in_list: Some(MAX_LISTED_CREDENTIALS as u64),
             max_credential_id_length: Some(MAX_OWN_ID_BYTES as u64),
             transports: texts(self.settings.transports),
             algorithms: self.advertised(),
@@ -95,7 +89,7 @@ impl<E: Environment> Authenticator<E> {
             config_commands: self.config_commands(),
             vendor_prototype_config_commands: Vec::new(),
             preferred_platform_uv_attempts: sensor.map(|_| built_in_uv::PREFERRED_ATTEMPTS),
-            uv_modality: sensor.map(|_| FINGERPRINT_INTERNAL),
+            uv_modality: sensor.map(|_| u64::from(FINGERPRINT_INTERNAL)),
             uv_count_since_last_pin_entry: sensor.map(|_| u64::from(self.uv.since_pin())),
             certifications: self
                 .settings

@@ -7,8 +7,8 @@ use hallway_ctap::status::Status;
 
 use crate::authenticator::Authenticator;
 use crate::credential::{Credential, Features};
-use crate::large_blobs::LargeBlobs;
 use crate::platform::{Change, Environment, RecordKey, Storage, StorageError};
+use crate::settings::LargeBlobs;
 use crate::uvm::Touched;
 
 impl<E: Environment> Authenticator<E> {

@@ -10,7 +10,8 @@ use crate::authenticator::Authenticator;
 use crate::credential::sha256;
 use crate::pin_protocol::Protocol;
 use crate::platform::{Change, Clock, Environment, RecordKey, Storage};
-use crate::sequence::Step;
+use crate::settings::LargeBlobs;
+use crate::step::{BlobWrite, Step};
 
 /// Room in a message for everything but the part (CTAP 2.3, section 6.10.2: maxFragmentLength).
 const OVERHEAD_BYTES: usize = 64;
@@ -21,38 +22,6 @@ const EMPTY: [u8; MIN_LENGTH] = [
     0x80, 0x76, 0xbe, 0x8b, 0x52, 0x8d, 0x00, 0x75, 0xf7, 0xaa, 0xe9, 0x8d, 0x6f, 0xa5, 0x7a, 0x6d,
     0x3c,
 ];
-
-/// Where large blobs are kept. An authenticator offers one of the two, never both (CTAP 2.3,
-/// section 12.4).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LargeBlobs {
-    /// In one array that platforms read and write with authenticatorLargeBlobs, under keys from the
-    /// largeBlobKey extension: what today's platforms expect.
-    Array {
-        /// The longest serialised array, in bytes; at least 1024.
-        max_length: usize,
-    },
-    /// Beside each discoverable credential, read and written by the largeBlob extension.
-    WithCredentials {
-        /// The longest blob, compressed, in bytes.
-        max_length: usize,
-    },
-}
-
-impl LargeBlobs {
-    pub(crate) const fn max_array(self) -> Option<usize> {
-        match self {
-            Self::Array { max_length } => Some(max_length),
-            Self::WithCredentials { .. } => None,
-        }
-    }
-}
-
-/// An array that is being written.
-pub(crate) struct BlobWrite {
-    written: Vec<u8>,
-    length: usize,
-}
 
 impl<E: Environment> Authenticator<E> {
     /// Reads a part (`Some`) or writes one (`None`).

@@ -94,6 +94,7 @@ mod hmac_secret;
 mod index;
 mod large_blob_extension;
 mod large_blobs;
+mod limits;
 mod make_credential;
 mod persistent_token;
 mod pin;
@@ -108,10 +109,13 @@ mod settings;
 mod signatures;
 mod simulated_sensor;
 mod smart_card;
+mod step;
 mod token;
 mod u2f;
+mod uv_state;
 mod uvm;
 mod verification;
+mod verified_by;
 mod version;
 
 pub use attestation::{Attestation, Enterprise, Everyday};
@@ -122,13 +126,12 @@ pub use fingerprint_sensor::{
     Template,
 };
 pub use hid::{HidAction, HidDevice, KeepaliveStatus, RequestKind};
-pub use large_blobs::LargeBlobs;
 pub use platform::{
     Answer, BackupContent, Change, Clock, Environment, Platform, Presence, Question, Randomness,
     RandomnessError, RecordKey, ResetTouch, Storage, StorageError,
 };
 pub use sequence::Caller;
-pub use settings::{PinUse, Settings};
+pub use settings::{LargeBlobs, PinUse, Settings};
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
 pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};
 pub use smart_card::{CardAction, Ctap1, SmartCard};

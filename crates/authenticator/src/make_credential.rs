@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
+use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData};
 use hallway_ctap::cbor::MapBuilder;
 use hallway_ctap::command::User;
 use hallway_ctap::command::client_pin::Permissions;
@@ -16,15 +16,14 @@ use hallway_ctap::status::Status;
 use crate::attestation::{Audience, Statement};
 use crate::authenticator::Authenticator;
 use crate::credential::{Credential, Features, Protection, Verified, sha256};
-use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
+use crate::limits::{MAX_CRED_BLOB_BYTES, MAX_LISTED_CREDENTIALS};
 use crate::platform::{Change, Environment, Question, RecordKey};
 use crate::preview_sign::SigningTerms;
 use crate::signatures::{PrivateKey, Signatures};
 use crate::uvm::{Touched, uvm};
-use crate::verification::{Ceremony, Demand, Proved};
+use crate::verification::{Ceremony, Demand, Proved, flags};
 
-pub(crate) const MAX_CRED_BLOB_BYTES: usize = 32;
 /// The longest user handle (WebAuthn Level 3, section 5.4.3).
 const MAX_USER_ID_BYTES: usize = 64;
 /// Longer names are cut here, as WebAuthn Level 3, section 6.4.1.2 allows.
@@ -346,18 +345,6 @@ pub(crate) fn cut_names(user: User<'_>) -> OwnedUser {
     user
 }
 
-/// UP and UV.
-pub(crate) fn flags(present: bool, verified: bool) -> Flags {
-    let mut flags = Flags::default();
-    if present {
-        flags = flags | Flags::USER_PRESENT;
-    }
-    if verified {
-        flags = flags | Flags::USER_VERIFIED;
-    }
-    flags
-}
-
 /// Checks the lengths of the stored ids and of the exclude list.
 fn check_lengths(request: &Request<'_>) -> Result<(), Status> {
     let user_id = request.user.id;
@@ -367,7 +354,7 @@ fn check_lengths(request: &Request<'_>) -> Result<(), Status> {
     {
         return Err(Status::InvalidLength);
     }
-    if request.exclude.len() > MAX_LIST {
+    if request.exclude.len() > MAX_LISTED_CREDENTIALS {
         return Err(Status::LimitExceeded);
     }
     Ok(())

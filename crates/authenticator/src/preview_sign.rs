@@ -20,11 +20,10 @@ use crate::arkg::{ArkgError, PrivateSeed};
 use crate::attestation::Audience;
 use crate::authenticator::Authenticator;
 use crate::credential::Credential;
-use crate::make_credential::flags;
 use crate::pin_protocol::hmac_sha256;
 use crate::platform::Environment;
 use crate::signatures::{PrivateKey, Signatures};
-use crate::verification::Proved;
+use crate::verification::{Proved, flags};
 
 /// A signing key's algorithm and policy: with its credential's secret, they determine the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,7 +3,6 @@
 use hallway_ctap::status::Status;
 
 use crate::authenticator::Authenticator;
-use crate::built_in_uv::UvState;
 use crate::counter::Counter;
 use crate::fingerprints::Fingerprints;
 use crate::index::Index;
@@ -13,6 +12,7 @@ use crate::pin_protocol::KeyAgreement;
 use crate::platform::{Change, Clock, Environment, Question, RecordKey, ResetTouch, Storage};
 use crate::policy::Policy;
 use crate::seed::Secrets;
+use crate::uv_state::UvState;
 
 impl<E: Environment> Authenticator<E> {
     /// Erases everything but the attestation and whether the key may be backed up: allowed shortly

@@ -1,16 +1,12 @@
 //! Commands that span several requests: who may continue them, and for how long (CTAP 2.3,
 //! section 6, stateful commands).
 
-use alloc::vec::Vec;
-
 use hallway_ctap::command::{
     Command, bio_enrollment as bio, credential_management as management, large_blobs,
 };
 use hallway_ctap::ctaphid::Channel;
 
-use crate::bio_enrollment::Enrollment;
-use crate::get_assertion::Assertions;
-use crate::large_blobs::BlobWrite;
+use crate::step::Step;
 use crate::token::{TokenId, TokenState};
 
 /// The next command of a sequence must come this soon after the answer before.
@@ -38,20 +34,6 @@ impl Caller {
             channel: channel.0,
         }
     }
-}
-
-/// The state from which the next command of a sequence continues.
-pub(crate) enum Step {
-    /// getNextAssertion may follow.
-    Assertions(Assertions),
-    /// enumerateRPsGetNextRP may follow: hashes of the ids that are left.
-    RelyingParties(Vec<[u8; 32]>),
-    /// enumerateCredentialsGetNextCredential may follow: the slots that are left.
-    Credentials(Vec<u16>),
-    /// The next part of a large-blob array may follow.
-    LargeBlobs(BlobWrite),
-    /// The next sample of a fingerprint may follow.
-    Enrollment(Enrollment),
 }
 
 struct Sequence {

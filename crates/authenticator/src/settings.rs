@@ -2,7 +2,6 @@
 
 use hallway_ctap::aaguid::Aaguid;
 
-use crate::large_blobs::LargeBlobs;
 use crate::version;
 
 /// The longest request: what CTAPHID can carry.
@@ -16,6 +15,32 @@ pub enum PinUse {
     /// Management only: registration and sign-in take the key's own sensor (the option
     /// noMcGaPermissionsWithClientPin, CTAP 2.3, section 6.4).
     Management,
+}
+
+/// Where large blobs are kept. An authenticator offers one of the two, never both (CTAP 2.3,
+/// section 12.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LargeBlobs {
+    /// In one array that platforms read and write with authenticatorLargeBlobs, under keys from the
+    /// largeBlobKey extension: what today's platforms expect.
+    Array {
+        /// The longest serialised array, in bytes; at least 1024.
+        max_length: usize,
+    },
+    /// Beside each discoverable credential, read and written by the largeBlob extension.
+    WithCredentials {
+        /// The longest blob, compressed, in bytes.
+        max_length: usize,
+    },
+}
+
+impl LargeBlobs {
+    pub(crate) const fn max_array(self) -> Option<usize> {
+        match self {
+            Self::Array { max_length } => Some(max_length),
+            Self::WithCredentials { .. } => None,
+        }
+    }
 }
 
 /// The maker's choices.

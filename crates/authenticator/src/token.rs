@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::sha256;
 use crate::pin_protocol::Protocol;
-use crate::verification::VerifiedBy;
+use crate::verified_by::VerifiedBy;
 
 /// An unused token expires this long after its issue.
 const FIRST_USE_WITHIN_MS: u64 = 30_000;

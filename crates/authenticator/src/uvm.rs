@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 
 use hallway_ctap::cbor::{Encode, List};
 
-use crate::get_info::FINGERPRINT_INTERNAL;
-use crate::verification::VerifiedBy;
+use crate::verified_by::VerifiedBy;
 
 /// FIDO Registry of Predefined Values, section 3.1: a touch.
 const PRESENCE: u32 = 0x0001;
+/// A fingerprint, matched in the key.
+pub(crate) const FINGERPRINT_INTERNAL: u32 = 0x0002;
 /// A PIN that was typed on the platform.
 const PASSCODE_EXTERNAL: u32 = 0x0800;
 /// The matching was done, and the key kept, in software.
@@ -36,7 +37,7 @@ impl Encode for Methods {
 pub(crate) fn uvm(present: Touched, verified: Option<VerifiedBy>) -> Methods {
     let verified = verified.map(|by| match by {
         VerifiedBy::Pin => PASSCODE_EXTERNAL,
-        VerifiedBy::Finger => FINGERPRINT_INTERNAL as u32,
+        VerifiedBy::Finger => FINGERPRINT_INTERNAL,
     });
     let touched = (present == Touched::Yes).then_some(PRESENCE);
     Methods(

@@ -1,6 +1,7 @@
 //! How makeCredential and getAssertion verify the user: the steps that they have in common
 //! (CTAP 2.3, sections 6.1.2 and 6.2.2).
 
+use hallway_ctap::authenticator_data::Flags;
 use hallway_ctap::command::Options;
 use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::status::Status;
@@ -11,6 +12,7 @@ use crate::credential::{Credential, Lookup};
 use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment, Question};
 use crate::settings::PinUse;
+use crate::verified_by::VerifiedBy;
 
 /// The parameters of a request that decide how its user is verified.
 pub(crate) struct Ceremony<'a> {
@@ -43,15 +45,6 @@ pub(crate) enum Means<'a> {
     BuiltIn,
     /// Not at all.
     None,
-}
-
-/// How a user was verified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum VerifiedBy {
-    /// The PIN, typed on the platform: nobody can tell whether somebody was there.
-    Pin,
-    /// A finger on the key: somebody was there.
-    Finger,
 }
 
 /// What the user has proved.
@@ -173,4 +166,16 @@ impl<E: Environment> Authenticator<E> {
         self.token.spend();
         Ok(())
     }
+}
+
+/// UP and UV.
+pub(crate) fn flags(present: bool, verified: bool) -> Flags {
+    let mut flags = Flags::default();
+    if present {
+        flags = flags | Flags::USER_PRESENT;
+    }
+    if verified {
+        flags = flags | Flags::USER_VERIFIED;
+    }
+    flags
 }

@@ -17,14 +17,10 @@ use prometheus_client::registry::Registry;
 use sea_orm_migration::MigrationTrait;
 
 use super::{NAME, lifecycle, makers, pages, routes, store};
-use crate::DevicesOf;
 use crate::store::DeviceTables;
+use crate::{DeviceDoor, DevicesOf};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// The door of devices.
-#[derive(Debug)]
-pub struct DeviceDoor;
 
 #[async_trait]
 impl Door for DeviceDoor {

@@ -24,7 +24,6 @@ pub mod unattended;
 pub mod user_code;
 pub mod view;
 
-pub use door::DeviceDoor;
 use hallway_spine::Gateway;
 use hallway_spine::door_name::DoorName;
 use prometheus_client::metrics::counter::Counter;
@@ -36,6 +35,10 @@ use self::thumbnail::Thumbnails;
 
 /// The name of the door.
 pub const NAME: DoorName = DoorName::new("device");
+
+/// The door of devices.
+#[derive(Debug)]
+pub struct DeviceDoor;
 
 /// The name under which the outcome of an act gives the device that it was about.
 pub(crate) const DEVICE: &str = "device";

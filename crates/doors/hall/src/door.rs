@@ -20,12 +20,8 @@ use sea_orm_migration::MigrationTrait;
 use super::depends::{self, Ended};
 use super::partners::witnesses;
 use super::{NAME, own_authorities, pages, partners, routes, store};
-use crate::HallsOf;
 use crate::store::HallTables;
-
-/// The door of halls and of partners.
-#[derive(Debug)]
-pub struct HallDoor;
+use crate::{HallDoor, HallsOf};
 
 #[async_trait]
 impl Door for HallDoor {

@@ -6,7 +6,6 @@
 //! [`files`] is what a browser then does in a hall of ours, [`away`] in a partner's. What flows is the
 //! business of [`channel`].
 
-pub use door::HallDoor;
 use hallway_evidence::statement::hall as stated;
 use hallway_spine::Gateway;
 use hallway_spine::act::{Registered, act};
@@ -44,6 +43,10 @@ pub mod visit;
 
 /// The name of the door.
 pub const NAME: DoorName = DoorName::new("hall");
+
+/// The door of halls and of partners.
+#[derive(Debug)]
+pub struct HallDoor;
 
 /// The name under which the outcome of an act gives what opened.
 pub(crate) const GRANT: &str = "grant";

@@ -1,13 +1,9 @@
-//! A crate imports only crates on lower floors: the table in docs/ARCHITECTURE.md, "The house".
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! A crate imports only crates on lower floors of the table.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use super::{folders, root};
 
 /// The floor of each crate in the table, by its folder below `crates`.
 fn floors() -> BTreeMap<String, u32> {
@@ -29,20 +25,6 @@ fn floors() -> BTreeMap<String, u32> {
         }
     }
     floors
-}
-
-/// The folders of all crates, below `crates`.
-fn folders() -> Vec<String> {
-    let mut found = Vec::new();
-    for parent in ["", "doors/"] {
-        for entry in fs::read_dir(root().join("crates").join(parent)).unwrap() {
-            let folder = entry.unwrap();
-            if folder.path().join("Cargo.toml").is_file() {
-                found.push(format!("{parent}{}", folder.file_name().to_str().unwrap()));
-            }
-        }
-    }
-    found
 }
 
 /// The crates of this workspace that a crate imports, by their folders. Tests may import any.
