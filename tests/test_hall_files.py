@@ -65,6 +65,28 @@ def plant(root: Path, seed: int, files: int = 40) -> None:
     (root / "nothing").touch()
 
 
+def test_standard_input_and_output_stand_for_a_file(ada: Guest, opened: Open, data: Path):
+    def piped(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        command = [hallway(), *arguments]
+        return subprocess.run(
+            command, env=ada.environment, input=given, capture_output=True, timeout=120
+        )
+
+    # More than is sent in one piece.
+    content = bytes(range(256)) * 40_000
+    done = piped("put", "-", f"{HALL}:data/piped/numbers.bin", given=content)
+    assert done.returncode == 0, done.stderr
+    assert (data / "piped/numbers.bin").read_bytes() == content
+    got = piped("get", f"{HALL}:data/piped/numbers.bin", "-")
+    assert (got.returncode, got.stdout) == (0, content), got.stderr
+    nameless = piped("put", "-", f"{HALL}:data/piped/")
+    assert nameless.returncode == 1 and b"has no name" in nameless.stderr, nameless.stderr
+    both = piped("get", f"{HALL}:data/piped/numbers.bin", "-", "--json")
+    assert (both.returncode, both.stdout) == (1, b""), both.stderr
+    (data / "piped/numbers.bin").unlink()
+    (data / "piped").rmdir()
+
+
 def test_put_get_ls_rm(ada: Guest, opened: Open, data: Path, tmp_path: Path):
     file = tmp_path / "report ü.bin"
     file.write_bytes(os.urandom(9_000_000))

@@ -140,12 +140,15 @@ pub(crate) enum HallCommandError {
     /// Two sides of one kind.
     #[error("one side must be on this computer, and the other in a hall: HALL:STORE/path")]
     Sides,
-    /// Standard input or output in place of a file.
+    /// The file itself and the result as JSON, both on standard output.
+    #[error("standard output takes the file itself, so --json has no place there: name a file")]
+    FileAndJson,
+    /// A folder for what comes from standard input.
     #[error(
-        "\"-\" is not a file: get and put copy whole files, and go on where they were interrupted. \
-         Name a file; write ./- for one of that name"
+        "{0} is a folder, and what comes from standard input has no name: write the whole path, \
+         HALL:STORE/path"
     )]
-    Stream,
+    Nameless(String),
     /// The content that arrived differs from what was sent.
     #[error("{0}: what arrived is not what was sent (SHA-256 differs); nothing was kept")]
     Checksum(String),

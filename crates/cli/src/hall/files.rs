@@ -1,5 +1,6 @@
 //! `hallway ls`, `get`, `put` and `rm`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,6 +8,7 @@ use hallway_evidence::{Printable, Timestamp};
 use hallway_hall::Right;
 use hallway_hall::files::date::http_date;
 use serde::Serialize;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::HallCommandError;
 use super::duration::OwnGrant;
@@ -40,14 +42,15 @@ pub(crate) struct LsCommand {
 /// Get a file from a hall's store.
 ///
 /// The file appears under its name when it is complete and its SHA-256 is right. If the command is
-/// interrupted, run it again: it goes on where it stopped.
+/// interrupted, run it again: it goes on where it stopped. Standard output gets the file in the same
+/// state; until then the file is in TMPDIR, and an interrupted command begins anew.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct GetCommand {
     /// The file: [REALM/]HALL:STORE/path.
     place: Place,
-    /// Where to: a file, or an existing folder.
+    /// Where to: a file, an existing folder, or - for standard output.
     #[arg(default_value = ".")]
     to: PathBuf,
     #[command(flatten)]
@@ -57,12 +60,13 @@ pub(crate) struct GetCommand {
 /// Put a file into a hall's store.
 ///
 /// The file appears there when it is complete and its SHA-256 is right; missing folders are made.
-/// If the command is interrupted, run it again: it goes on where it stopped.
+/// If the command is interrupted, run it again: it goes on where it stopped. Standard input is read
+/// to its end first, into TMPDIR; an interrupted command begins anew.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct PutCommand {
-    /// The file.
+    /// The file, or - for standard input.
     file: PathBuf,
     /// Where to: [REALM/]HALL:STORE/path. A slash at the end, or the store alone, means into that
     /// folder.
@@ -198,13 +202,18 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Whether a path stands for standard input or output; `./-` is a file.
+fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 pub(crate) fn get(command: &GetCommand) -> Result<(), HallCommandError> {
-    if command.to.as_os_str() == "-" {
-        return Err(HallCommandError::Stream);
-    }
     let place = &command.place;
     let folder = || HallCommandError::IsFolder(place.to_string());
     let path = place.path.as_ref().ok_or_else(folder)?;
+    if is_stream(&command.to) {
+        return print(command, path);
+    }
     let to = if command.to.is_dir() {
         command.to.join(path.name())
     } else {
@@ -213,6 +222,29 @@ pub(crate) fn get(command: &GetCommand) -> Result<(), HallCommandError> {
     if !command.replacing.force && to.symlink_metadata().is_ok() {
         return Err(HallCommandError::Exists(to.display().to_string()));
     }
+    let bytes = fetch(command, path, &to)?;
+    let json = command.replacing.json;
+    tell(place.to_string(), to.display().to_string(), bytes, json)
+}
+
+/// Gets the file to standard output, once all of it is here and its SHA-256 is right.
+fn print(command: &GetCommand, path: &RelativePath) -> Result<(), HallCommandError> {
+    if command.replacing.json {
+        return Err(HallCommandError::FileAndJson);
+    }
+    let folder = TempDir::new().map_err(HallCommandError::io("a folder in TMPDIR"))?;
+    let whole = folder.path().join("whole");
+    fetch(command, path, &whole)?;
+    let mut file = std::fs::File::open(&whole).map_err(HallCommandError::io(whole.display()))?;
+    let printed = io::copy(&mut file, &mut io::stdout().lock());
+    printed
+        .map(drop)
+        .map_err(HallCommandError::io("standard output"))
+}
+
+/// Gets the file into a new one of this computer. Returns its length.
+fn fetch(command: &GetCommand, path: &RelativePath, to: &Path) -> Result<u64, HallCommandError> {
+    let place = &command.place;
     let rights = [Right::Read(place.store.clone())];
     let Replacing {
         person,
@@ -221,30 +253,38 @@ pub(crate) fn get(command: &GetCommand) -> Result<(), HallCommandError> {
         ..
     } = &command.replacing;
     let lasting = Some(grant.milliseconds());
-    let bytes = super::run(visit(person, &place.hall, &rights, lasting, async |way| {
+    super::run(visit(person, &place.hall, &rights, lasting, async |way| {
         let remote = Remote::new(way, place.store.clone());
         let entry = match remote.entry(path).await? {
             Some(Entry::File(entry)) => entry,
-            Some(Entry::Folder) => return Err(folder()),
+            Some(Entry::Folder) => return Err(HallCommandError::IsFolder(place.to_string())),
             None => return Err(HallCommandError::Missing(place.to_string())),
         };
         let progress = Progress::new(entry.bytes, *json);
-        let done = download(&remote, path, &entry, &to, &progress).await;
+        let done = download(&remote, path, &entry, to, &progress).await;
         progress.finish();
         done.map(|()| entry.bytes)
     }))
-    .map_err(HallCommandError::of_copying)?;
-    tell(place.to_string(), to.display().to_string(), bytes, *json)
+    .map_err(HallCommandError::of_copying)
+}
+
+/// Everything from standard input, as a file that goes with this value.
+fn taken_in() -> Result<NamedTempFile, HallCommandError> {
+    let failed = || HallCommandError::io("standard input, kept in TMPDIR");
+    let mut file = NamedTempFile::new().map_err(failed())?;
+    io::copy(&mut io::stdin().lock(), &mut file).map_err(failed())?;
+    Ok(file)
 }
 
 pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
-    if command.file.as_os_str() == "-" {
-        return Err(HallCommandError::Stream);
-    }
     let mut place: Place = command.place.parse()?;
+    let from_stream = is_stream(&command.file);
     let name = command.file.file_name().and_then(|name| name.to_str());
     let odd = || HallCommandError::Name(command.file.display().to_string());
     let into = if command.place.ends_with('/') || place.path.is_none() {
+        if from_stream {
+            return Err(HallCommandError::Nameless(command.place.clone()));
+        }
         let name = name.ok_or_else(odd)?;
         match &place.path {
             Some(folder) => folder.child(name),
@@ -266,8 +306,10 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
         grant,
     } = &command.replacing;
     let lasting = Some(grant.milliseconds());
+    let taken = from_stream.then(taken_in).transpose()?;
+    let file = taken.as_ref().map_or(&*command.file, |file| file.path());
     // Fails before anybody touches a key in vain.
-    length(&command.file)?;
+    length(file)?;
     let bytes = super::run(visit(person, &place.hall, &rights, lasting, async |way| {
         let remote = Remote::new(way, place.store.clone());
         let seen = remote.entry(&path).await?;
@@ -282,8 +324,8 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
         } else {
             Expected::of(seen.as_ref())
         };
-        let progress = Progress::new(length(&command.file)?.bytes, *json);
-        let done = upload(&remote, &command.file, (&path, &expected), &progress).await;
+        let progress = Progress::new(length(file)?.bytes, *json);
+        let done = upload(&remote, file, (&path, &expected), &progress).await;
         progress.finish();
         done
     }))
