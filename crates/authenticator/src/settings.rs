@@ -55,10 +55,7 @@ impl Default for Settings {
     /// A small device on USB.
     fn default() -> Self {
         Self {
-            aaguid: Aaguid([
-                0x68, 0x61, 0x6c, 0x6c, 0x77, 0x61, 0x79, 0x4b, 0x8e, 0x1d, 0x5c, 0x27, 0xa0, 0x9b,
-                0x44, 0x01,
-            ]),
+            aaguid: Aaguid::SOFTWARE_KEY,
             firmware_version: version::FIRMWARE,
             max_discoverable: 256,
             transports: &["usb"],

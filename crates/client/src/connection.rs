@@ -17,16 +17,16 @@ pub enum Keepalive {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
     /// The socket failed.
-    #[error("the connection to the security key failed: {0}")]
+    #[error("the connection to the key failed: {0}")]
     Io(#[from] io::Error),
     /// The key's transport refused.
     #[error("{0}")]
     Hid(#[from] HidError),
     /// No report came within this many seconds.
-    #[error("the security key did not answer within {0} seconds")]
+    #[error("the key did not answer within {0} seconds")]
     Silent(u64),
     /// The answer does not follow the protocol.
-    #[error("the security key answered out of turn: {0}")]
+    #[error("the key answered out of turn: {0}")]
     Protocol(&'static str),
     /// A software key failed; its file, for instance, could not be read.
     #[error("the software key failed: {0}")]

@@ -12,7 +12,7 @@ pub enum ClientError {
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// The key refused.
-    #[error("the security key refused: {0}")]
+    #[error("the key refused: {0}")]
     Refused(Status),
     /// The PIN is another one. It cost one of the key's tries.
     #[error("the PIN is wrong; {}", tries(*.left))]
@@ -21,7 +21,7 @@ pub enum ClientError {
         left: u64,
     },
     /// The key's answer is not what CTAP says.
-    #[error("the security key's answer to {command} cannot be read: {error}")]
+    #[error("the key's answer to {command} cannot be read: {error}")]
     Answer {
         /// The name of the command, or of its extension.
         command: &'static str,
@@ -29,25 +29,25 @@ pub enum ClientError {
         error: ReadError,
     },
     /// The key's answer lacks this required part.
-    #[error("the security key's answer lacks {0}")]
+    #[error("the key's answer lacks {0}")]
     Incomplete(&'static str),
     /// Verification is required, and the key has no PIN and no sensor.
-    #[error("user verification is required, but the security key has no PIN; set one first")]
+    #[error("user verification is required, but the key has no PIN; set one first")]
     VerificationUnavailable,
     /// The key has no fingerprint sensor.
-    #[error("the security key has no fingerprint sensor")]
+    #[error("the key has no fingerprint sensor")]
     NoFingerprints,
     /// The key does not derive secrets.
-    #[error("the security key cannot derive secrets (it lacks the extension hmac-secret)")]
+    #[error("the key cannot derive secrets (it lacks the extension hmac-secret)")]
     NoHmacSecret,
     /// The PIN was not given.
-    #[error("the security key's PIN is required and was not given")]
+    #[error("the key's PIN is required and was not given")]
     PinNotGiven,
     /// The text cannot be a PIN.
     #[error("a PIN has 4 to 63 characters, at most 63 bytes of UTF-8, and no NUL")]
     PinForm,
     /// The key supports no PIN protocol that this client knows.
-    #[error("the security key supports neither PIN protocol 1 nor 2")]
+    #[error("the key supports neither PIN protocol 1 nor 2")]
     PinProtocol,
     /// The local cryptography failed.
     #[error("cryptography failed on this computer")]

@@ -10,6 +10,12 @@ pub struct Aaguid(pub [u8; 16]);
 impl Aaguid {
     /// All zero: a U2F authenticator, or a platform that hides the model.
     pub const ZERO: Self = Self([0; 16]);
+
+    /// A key in a file: Hallway's software key, unless its maker gave it another model.
+    pub const SOFTWARE_KEY: Self = Self([
+        0x68, 0x61, 0x6c, 0x6c, 0x77, 0x61, 0x79, 0x4b, 0x8e, 0x1d, 0x5c, 0x27, 0xa0, 0x9b, 0x44,
+        0x01,
+    ]);
 }
 
 impl fmt::Display for Aaguid {

@@ -136,7 +136,7 @@ impl NewFile {
             println!("{}", json!({ "file": self.file }));
         } else {
             println!("{}", crate::terminal::path(&self.file));
-            eprintln!("Made a security key with this seed. It has no PIN yet.");
+            eprintln!("Made a software key with this seed. It has no PIN yet.");
         }
         Ok(())
     }

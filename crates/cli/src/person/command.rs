@@ -23,9 +23,9 @@ pub(crate) struct JoinCommand {
     /// Your name, if the link does not say it: the first owner's link does not.
     #[arg(long)]
     name: Option<String>,
-    /// What to call the key.
-    #[arg(long, default_value = "security key")]
-    label: String,
+    /// What to call the key [default: "software key" for a file, "security key" for others]
+    #[arg(long)]
+    label: Option<String>,
     /// Print who you are as JSON.
     #[arg(long)]
     json: bool,
@@ -57,12 +57,14 @@ pub(crate) struct SignOutCommand {
 pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
     let link = OneTimeLink::read(LinkKind::Join, &command.link)?;
     let settings = command.person.settings_at(&link.gateway)?;
+    let label = command.label.as_deref().unwrap_or(settings.key.kind());
+    let label = line("label", label)?;
     let mut visitor = Visitor::anew(&command.person, settings)?;
     let name = command.name.as_deref().map(|name| line("name", name));
     let new = KeyToRegister {
         link,
         name: name.transpose()?,
-        label: line("label", &command.label)?,
+        label,
     };
     let who = crate::runtime()?.block_on(visitor.join(&new))?;
     tell(&who, visitor.settings(), command.json);

@@ -25,7 +25,7 @@ pub(crate) enum PersonError {
     #[error(transparent)]
     Network(#[from] Unanswered),
     /// The key said no.
-    #[error("the security key: {}", refusal(.0))]
+    #[error("{}", refusal(.0))]
     Key(ClientError),
     /// One of the person's keys is to be registered a second time.
     #[error("this key is registered already; use another one")]
@@ -37,7 +37,7 @@ pub(crate) enum PersonError {
     #[error(transparent)]
     Secret(#[from] KeyCommandError),
     /// The key can't be reached.
-    #[error("the security key {key} can't be reached: {error}")]
+    #[error("the key {key} can't be reached: {error}")]
     Unreachable {
         key: KeyChoice,
         error: ConnectionError,
@@ -124,7 +124,7 @@ pub(crate) enum PersonError {
     #[error("the gateway wants a signature of another account than yours; nothing was handed over")]
     OtherAccount,
     /// The key gave a credential without a usable id.
-    #[error("the security key: {0}")]
+    #[error("the key: {0}")]
     Credential(#[from] CredentialIdError),
     /// What came back is not about what was signed.
     #[error(
@@ -221,7 +221,7 @@ fn at_home(realm: &Line, gateway: &GatewayAddress) -> String {
 fn refusal(error: &ClientError) -> String {
     match error.status() {
         Some(Status::NoCredentials) => {
-            "it is not registered at this gateway: register it with hallway join, or name another \
+            "this key is not registered at this gateway: register it with hallway join, or name another \
              with --key"
                 .to_owned()
         }

@@ -71,6 +71,14 @@ impl fmt::Display for KeyChoice {
 }
 
 impl KeyChoice {
+    /// What such a key is called where its owner gives it no name.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::File(_) => "software key",
+            Self::Usb | Self::Device(_) | Self::Udp(_) | Self::Unix(_) => "security key",
+        }
+    }
+
     /// Opens the key. A key file is locked for as long as the connection lives.
     pub(crate) fn open(
         &self,

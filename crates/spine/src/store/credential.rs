@@ -76,6 +76,12 @@ pub struct Use {
 }
 
 impl Credential {
+    /// Whether it is in a file, as far as the model tells that the key itself names.
+    #[must_use]
+    pub fn is_software_key(&self) -> bool {
+        self.aaguid == Aaguid::SOFTWARE_KEY
+    }
+
     /// What the relying party verifies with.
     #[must_use]
     pub fn record(&self) -> CredentialRecord {

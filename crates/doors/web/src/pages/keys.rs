@@ -71,8 +71,11 @@ fn session(gateway: &Gateway, row: SessionRow) -> SessionItem {
     }
 }
 
-/// What kind of key it is, as far as its transports and flags tell (WebAuthn Level 3, 5.8.4).
+/// What kind of key it is, as far as its model, transports and flags tell (WebAuthn Level 3, 5.8.4).
 fn kind(key: &Credential) -> String {
+    if key.is_software_key() {
+        return "Software key, as safe as the file that it is in".to_owned();
+    }
     let has = |name: &str| key.transports.iter().any(|transport| transport == name);
     let what = if has("internal") {
         "Built into a phone or computer"
