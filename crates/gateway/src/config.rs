@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use hallway_door_hall::settings as hall;
+use hallway_door_device::settings::DeviceSettings;
+use hallway_door_hall::settings::{HallSettings, Invalid};
+use hallway_door_web::settings::WebSettings;
 use hallway_evidence::{Origin, RealmName};
 use hallway_spine::settings::text;
 use serde::{Deserialize, Serialize};
 
 mod problems;
 
-pub use hallway_door_hall::settings::{Bucket, Hall, PartnersConfig, Service, Store};
 pub use hallway_spine::settings::{
     BlobAddress, Bounded, Connections, Database, DevicePolicy, HostName, Limits, MetadataConfig,
     NotADatabase, PersonPolicy, Policies, Tls, WatchedLog, WitnessAddress, metadata, policy,
@@ -47,18 +48,20 @@ pub struct Config {
     /// Required wherever the gateway listens beyond loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
-    /// What a caller may ask for.
+    /// Bounds on what callers may cost together.
     pub limits: Limits,
     /// Where what is known about models of authenticators comes from.
     pub metadata: MetadataConfig,
     /// Which keys open doors.
     pub policy: Policies,
-    /// How other realms are reached.
-    #[serde(skip_serializing_if = "PartnersConfig::is_empty")]
-    pub partners: PartnersConfig,
-    /// The hall door; without it nobody enters a hall but with a browser.
+    /// The web door.
+    pub web: WebSettings,
+    /// The device door.
+    pub device: DeviceSettings,
+    /// The hall door. Without this section there is no hall listener: people enter halls with a
+    /// browser alone, and there are no partners.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hall: Option<Hall>,
+    pub hall: Option<HallSettings>,
     /// Who watches the realm's log, besides its partners.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<WitnessAddress>,
@@ -80,7 +83,8 @@ impl Default for Config {
             metadata: MetadataConfig::default(),
             metrics_listen: None,
             policy: Policies::default(),
-            partners: PartnersConfig::default(),
+            web: WebSettings::default(),
+            device: DeviceSettings::default(),
             hall: None,
             witnesses: Vec::new(),
             witnessed: Vec::new(),
@@ -130,7 +134,7 @@ pub enum ConfigError {
     NoPublicUrl(RealmName),
     /// Something in `[hall]`.
     #[error(transparent)]
-    Hall(#[from] hall::Invalid),
+    Hall(#[from] Invalid),
     /// WebAuthn Level 3, 5.1.3: the origin's host must be the relying party id or below it.
     #[error(
         "the realm \"{realm}\" is not the host of public_url \"{url}\" or a parent of it: set realm \

@@ -16,7 +16,8 @@ use hallway_door_hall::channel::visit::farewell;
 use hallway_door_hall::channel::{Inside, Offers, names};
 use hallway_door_hall::partners::fetch::Fetcher;
 use hallway_door_hall::partners::{self, Partners};
-use hallway_door_hall::{Halls, HallsOf, settings};
+use hallway_door_hall::settings::HallSettings;
+use hallway_door_hall::{Halls, HallsOf};
 use hallway_spine::accept::ListenError;
 use hallway_spine::clock::Clock;
 use hallway_spine::depends::{self, Ended};
@@ -201,7 +202,7 @@ impl Start {
 
         let offers = Offers::open(&hall, &folder)?;
         let witnesses = Configured::new(&config.witnesses, &config.witnessed)?;
-        let fetcher = Fetcher::new(&config.partners, &folder, &origin)
+        let fetcher = Fetcher::new(&hall.partners, &folder, &origin)
             .map_err(partners::PartnersError::from)?;
 
         make_private(&folder)?;
@@ -252,13 +253,18 @@ impl Start {
         let ledger = Arc::new(Ledger::new(secrets.log));
         let now = Arc::clone(&clock);
         let devices = Devices {
+            settings: config.device.clone(),
             ingest: Ingest::start(store.clone(), Arc::clone(&ledger), move || now.now()),
             keyring: Keyring::default(),
             thumbnails: Thumbnails::default(),
             uploads: Semaphore::new(payload::UPLOADS),
             accepted: Counter::default(),
         };
-        let parts = Parts::default().with(devices).with(halls).with(partners);
+        let parts = Parts::default()
+            .with(config.web.clone())
+            .with(devices)
+            .with(halls)
+            .with(partners);
         let gateway = Gateway::from(Shared {
             rp: RelyingParty::new(config.realm.as_str(), origin.as_str()),
             origin: origin.to_string(),
@@ -267,7 +273,7 @@ impl Start {
             sealer: secrets.sealer,
             objects: Arc::new(LocalFileSystem::new_with_prefix(objects)?.with_fsync(true)),
             clock,
-            limits: config.limits.clone(),
+            payload_bytes: config.device.payload_bytes.get(),
             models,
             metrics: Metrics::default(),
             refusals: Brake::default(),
@@ -390,7 +396,7 @@ async fn connect(config: &Config, folder: &Path, doors: Doors) -> Result<Store, 
 
 /// Where guests and agents reach the hall listener.
 fn hall_address(
-    hall: &settings::Hall,
+    hall: &HallSettings,
     listener: Option<&HallListener>,
     folder: &Path,
 ) -> Result<Option<String>, StartError> {
@@ -408,7 +414,7 @@ fn hall_address(
 }
 
 /// Closes to others what the gateway keeps, wherever it lies.
-fn tighten(config: &Config, hall: &settings::Hall, folder: &Path) -> Result<(), StartError> {
+fn tighten(config: &Config, hall: &HallSettings, folder: &Path) -> Result<(), StartError> {
     let failed = |(path, source)| StartError::Folder { path, source };
     let stores = hall.stores.iter().filter_map(|store| store.folder.as_ref());
     let stores: Vec<PathBuf> = stores.map(|store| folder.join(store)).collect();

@@ -44,7 +44,7 @@ pub async fn receive(
     body: Body,
 ) -> Result<PayloadLocation, Problem> {
     let described = &terms.payload;
-    let limit = gateway.limits.payload_bytes.get();
+    let limit = gateway.devices().settings.payload_bytes.get();
     if described.length > limit {
         return Err(Problem::new(
             Code::TooLarge,

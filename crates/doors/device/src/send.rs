@@ -141,10 +141,11 @@ async fn admitted(
         delivery: terms.delivery,
         made: key.made,
     };
+    let settings = &gateway.devices().settings;
     times.judge(
         gateway.now(),
-        gateway.clock_skew(),
-        gateway.limits.queued_days.get(),
+        settings.clock_skew(),
+        settings.queued_days.get(),
     )?;
     if terms.sequence <= standing.last_sequence {
         // Before its payload is read: what is refused in any case is not stored for it.

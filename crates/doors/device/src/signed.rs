@@ -43,7 +43,7 @@ pub async fn file(
     let record = record.ok_or_else(|| Problem::not_found("evidence"))?;
     let bundle = bundle_of(&gateway, &record).await?;
     let turn = gateway.devices().thumbnails.turn().await?;
-    let most = gateway.limits.payload_bytes.get();
+    let most = gateway.devices().settings.payload_bytes.get();
     let file = payload::bytes(&gateway, &transaction, most).await?;
     let media_type = MediaType::of_picture(&file).unwrap_or(MediaType::BYTES);
     let embedded = tokio::task::spawn_blocking(move || {

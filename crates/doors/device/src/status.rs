@@ -90,8 +90,12 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Turned
         Some(key) => {
             let _ = asked.verify(gateway, &key.record)?;
             let of_device = TurnedAway::of(key.device);
-            near(gateway.now(), asked.statement.issued, gateway.clock_skew())
-                .map_err(&of_device)?;
+            near(
+                gateway.now(),
+                asked.statement.issued,
+                gateway.devices().settings.clock_skew(),
+            )
+            .map_err(&of_device)?;
             let said = question.set_aside.map(|count| count.min(MOST_SET_ASIDE));
             registered(gateway, &key, said).await.map_err(of_device)
         }
@@ -102,7 +106,11 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Turned
                 .await?
                 .ok_or_else(unknown)?;
             let _ = asked.verify(gateway, &waiting.record())?;
-            near(gateway.now(), asked.statement.issued, gateway.clock_skew())?;
+            near(
+                gateway.now(),
+                asked.statement.issued,
+                gateway.devices().settings.clock_skew(),
+            )?;
             Ok(announced(gateway, &waiting).await?)
         }
     }

@@ -101,7 +101,7 @@ pub async fn get(
                 // Somebody asked for the same one before.
                 Some(small) => small,
                 None => {
-                    let most = gateway.limits.payload_bytes.get();
+                    let most = gateway.devices().settings.payload_bytes.get();
                     let jpeg = payload::bytes(&gateway, &transaction, most).await?;
                     let small = tokio::task::spawn_blocking(move || {
                         // The turn ends with the work, also when nobody waits for it any more.

@@ -57,7 +57,7 @@ pub struct Partners {
 /// Why there can't be partners.
 #[derive(Debug, thiserror::Error)]
 pub enum PartnersError {
-    /// `[partners]`.
+    /// `[hall.partners]`.
     #[error(transparent)]
     Fetcher(#[from] FetcherError),
     /// This realm's own authority.

@@ -9,7 +9,7 @@ use hallway_client::SecureUrl;
 use hallway_evidence::statement::hall::{HallName, ServiceName, StoreName};
 use hallway_hall::Address;
 use hallway_spine::settings::{Bounded, Connections, text};
-pub use partners::PartnersConfig;
+pub use partners::PartnerSettings;
 use serde::{Deserialize, Serialize};
 
 /// Why what `[hall]` says cannot be.
@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 #[error("[hall] in hallway.toml: {0}")]
 pub struct Invalid(String);
 
-/// What `[hall]` holds.
+/// The settings of the hall door.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Hall {
+pub struct HallSettings {
     /// Where the hall listener listens: TLS with client certificates, never plain.
     #[serde(deserialize_with = "text::socket_address")]
     pub listen: SocketAddr,
@@ -40,6 +40,9 @@ pub struct Hall {
     /// TCP services that this gateway provides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<Service>,
+    /// How the gateways of partners are reached.
+    #[serde(skip_serializing_if = "PartnerSettings::is_empty")]
+    pub partners: PartnerSettings,
 }
 
 /// A store that the gateway provides.
@@ -90,7 +93,7 @@ pub struct Service {
     pub address: Address,
 }
 
-impl Default for Hall {
+impl Default for HallSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
@@ -100,11 +103,12 @@ impl Default for Hall {
             certificate_seconds: Bounded::nearest(15 * 60),
             stores: Vec::new(),
             services: Vec::new(),
+            partners: PartnerSettings::default(),
         }
     }
 }
 
-impl Hall {
+impl HallSettings {
     /// Checks what serde cannot.
     ///
     /// # Errors
@@ -156,8 +160,8 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<Hall, String> {
-        let mut file: BTreeMap<String, Hall> =
+    fn read(text: &str) -> Result<HallSettings, String> {
+        let mut file: BTreeMap<String, HallSettings> =
             toml::from_str(text).map_err(|error| error.to_string())?;
         let hall = file.remove("hall").ok_or("no hall")?;
         hall.check().map_err(|error| error.to_string())?;

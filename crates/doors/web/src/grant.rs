@@ -1,7 +1,5 @@
 //! The grant of the web door: a session that names its evidence.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::http::{HeaderValue, header};
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
@@ -12,6 +10,8 @@ use hallway_spine::store::{EvidenceHash, Person, Role, Session, Unit};
 use hallway_spine::{Gateway, depends};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::WebOf;
 
 /// How many sessions a person has at a time; one more ends the one that was used longest ago.
 const MOST_SESSIONS: u64 = 64;
@@ -51,7 +51,7 @@ pub struct Granted {
 impl Granted {
     /// The header that hands the session to a browser.
     pub fn cookie(&self, gateway: &Gateway) -> Result<(header::HeaderName, HeaderValue), Problem> {
-        let seconds = gateway.limits.session_hours.hours().as_secs();
+        let seconds = gateway.web().session().as_secs();
         Ok((
             header::SET_COOKIE,
             session::cookie(gateway, &self.token, seconds)?,
@@ -82,7 +82,7 @@ pub async fn open(
 ) -> Result<Granted, Problem> {
     let (token, hash) = session::new_token()?;
     let now = gateway.now();
-    let expires = grounds.touched.plus(lifetime(gateway));
+    let expires = grounds.touched.plus(gateway.web().session());
     if let Some(old) = peer.session {
         depends::end_session(gateway, unit, old, person.id).await?;
     }
@@ -105,11 +105,6 @@ pub async fn open(
     }
     unit.sessions().add(&session).await?;
     Ok(Granted { token, person })
-}
-
-/// How long a session lasts from the touch on.
-fn lifetime(gateway: &Gateway) -> Duration {
-    gateway.limits.session_hours.hours()
 }
 
 /// Who is signed in.

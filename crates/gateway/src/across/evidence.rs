@@ -238,7 +238,7 @@ pub async fn explanation(
     let report = match transactions.get(&record.hash).await? {
         Some(transaction) => {
             let turn = gateway.devices().thumbnails.turn().await?;
-            let most = gateway.limits.payload_bytes.get();
+            let most = gateway.devices().settings.payload_bytes.get();
             let payload = payload::bytes(&gateway, &transaction, most).await?;
             tokio::task::spawn_blocking(move || {
                 let _turn = turn;

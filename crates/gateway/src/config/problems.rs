@@ -221,7 +221,7 @@ mod tests {
             "database = postgres://me:SECRET@db/realm",
             "database = ['postgres://me:SECRET@db/realm']",
             "limits = 'postgres://me:SECRET@db/realm'",
-            "limits.payload_bytes = 'postgres://me:SECRET@db/realm'",
+            "device.payload_bytes = 'postgres://me:SECRET@db/realm'",
             "'postgres://me:SECRET@db/realm' = 1",
             "postgres://me:SECRET@db/realm = 1",
             "[metadata]\nurl = 'http://me:SECRET@mds.example/'",
@@ -245,10 +245,10 @@ mod tests {
     fn a_policy_for_a_door_without_people_is_told_with_its_line() {
         assert_eq!(
             told(
-                "[policy.doors.web]\n[policy.doors.'postgres://me:SECRET@db']\n[limits]\nqueued_days = -1"
+                "[policy.doors.web]\n[policy.doors.'postgres://me:SECRET@db']\n[device]\nqueued_days = -1"
             ),
             "line 2, policy.doors: people come through these doors: web, hall\n\
-             line 4, limits.queued_days: it must be a whole number from 0 to 3650"
+             line 4, device.queued_days: it must be a whole number from 0 to 3650"
         );
         assert!(read("[policy.doors.hall]\n").is_ok());
         assert!(read("[policy.doors.device]\n").is_err());
@@ -258,8 +258,8 @@ mod tests {
     fn everything_that_is_wrong_is_told_in_the_order_of_the_lines() {
         assert_eq!(
             told(
-                "realm = 'gate.example:443'\nlisten = 'localhost:8080'\n[limits]\n\
-                 session_hours = 0\npayload_bytes = '64M'\n[tls]\ncertificate = 1\nkey = 'k'\n\
+                "realm = 'gate.example:443'\nlisten = 'localhost:8080'\n\
+                 web.session_hours = 0\ndevice.payload_bytes = '64M'\n[tls]\ncertificate = 1\nkey = 'k'\n\
                  [hall]\nlisten = '127.0.0.1:99999'\nmax_hours = 745"
             )
             .lines()
@@ -268,11 +268,11 @@ mod tests {
             [
                 "line 1, realm",
                 "line 2, listen",
-                "line 4, limits.session_hours",
-                "line 5, limits.payload_bytes",
-                "line 7, tls.certificate",
-                "line 10, hall.listen",
-                "line 11, hall.max_hours",
+                "line 3, web.session_hours",
+                "line 4, device.payload_bytes",
+                "line 6, tls.certificate",
+                "line 9, hall.listen",
+                "line 10, hall.max_hours",
             ]
         );
     }
@@ -285,20 +285,21 @@ mod tests {
                 "line 1, listen: it must be an IP address and a port, such as 127.0.0.1:8080",
             ),
             (
-                "\n[limits]\npayload_bytes = '64M'",
-                "line 3, limits.payload_bytes: it must be a whole number from 1 to 1073741824",
+                "\n[device]\npayload_bytes = '64M'",
+                "line 3, device.payload_bytes: it must be a whole number from 1 to 1073741824",
             ),
             (
-                "[limits]\nsession_hours = 0",
-                "line 2, limits.session_hours: it must be a whole number from 1 to 8760",
+                "[web]\nsession_hours = 0",
+                "line 2, web.session_hours: it must be a whole number from 1 to 8760",
             ),
             ("objects = 5", "line 1, objects: it must be a path"),
             ("limits = 5", "line 1, limits: it must be a section"),
         ] {
             assert_eq!(told(text), expected);
         }
-        let misspelt = told("[limits]\nsession_hour = 1");
-        let begins = "line 2, limits.session_hour: there is no such setting; here stands one of ";
+        let misspelt = told("[web]\nsession_hour = 1");
+        let begins =
+            "line 2, web.session_hour: there is no such setting; here stands session_hours";
         assert!(misspelt.starts_with(begins), "{misspelt}");
     }
 

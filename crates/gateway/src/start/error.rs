@@ -89,7 +89,7 @@ pub enum StartError {
     /// A name of `[hall]` that is an agent's.
     #[error(transparent)]
     Names(#[from] hallway_door_hall::channel::names::CollisionError),
-    /// `[partners]`.
+    /// `[hall.partners]`.
     #[error(transparent)]
     Partners(#[from] PartnersError),
     /// A key does not fit.

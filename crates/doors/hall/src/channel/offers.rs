@@ -75,7 +75,7 @@ impl Offers {
     ///
     /// # Errors
     /// [`OfferError`].
-    pub fn open(hall: &settings::Hall, data: &Path) -> Result<Self, OfferError> {
+    pub fn open(hall: &settings::HallSettings, data: &Path) -> Result<Self, OfferError> {
         let mut offers = Self::default();
         for service in &hall.services {
             let key = (service.hall.clone(), service.name.clone());

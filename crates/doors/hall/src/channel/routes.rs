@@ -206,7 +206,7 @@ pub fn router(gateway: &Gateway) -> Router {
         .fold(Router::new(), |router, route| {
             let bounds = Kept::new(
                 route.bounds,
-                gateway.limits.payload_bytes.get(),
+                gateway.payload_bytes,
                 Arc::clone(&gateway.callers),
             );
             let rule = from_fn_with_state((gateway.clone(), route.admits, bounds), guard);

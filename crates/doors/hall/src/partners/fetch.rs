@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::description::{Described, Description, Unfit};
 use crate::partners::join::{Join, Joined};
-use crate::settings::PartnersConfig;
+use crate::settings::PartnerSettings;
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,7 +30,7 @@ const LONGEST_ANSWER: usize = 16 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum FetcherError {
     /// The file with certificate authorities.
-    #[error("[partners] ca in hallway.toml, {path}: {source}")]
+    #[error("[hall.partners] ca in hallway.toml, {path}: {source}")]
     File {
         /// Which file.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum FetcherError {
         source: std::io::Error,
     },
     /// It holds no certificates, or TLS can't be set up.
-    #[error("[partners] in hallway.toml: {0}")]
+    #[error("[hall.partners] in hallway.toml: {0}")]
     Setup(#[from] reqwest::Error),
 }
 
@@ -91,7 +91,11 @@ impl Fetcher {
     ///
     /// # Errors
     /// The file can't be used.
-    pub fn new(config: &PartnersConfig, folder: &Path, origin: &str) -> Result<Self, FetcherError> {
+    pub fn new(
+        config: &PartnerSettings,
+        folder: &Path,
+        origin: &str,
+    ) -> Result<Self, FetcherError> {
         let plain = origin.starts_with("http:");
         let mut http = Client::builder()
             .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
@@ -224,7 +228,7 @@ mod tests {
     use super::*;
 
     fn fetcher(own: &str) -> Fetcher {
-        Fetcher::new(&PartnersConfig::default(), Path::new("/data"), own).unwrap()
+        Fetcher::new(&PartnerSettings::default(), Path::new("/data"), own).unwrap()
     }
 
     /// A server that answers every request with these bytes.
