@@ -39,12 +39,12 @@ impl From<&Person> for PersonView {
     }
 }
 
-/// A session, before it is handed over.
+/// A new session, before its holder gets it.
 #[derive(Debug)]
 pub struct Granted {
-    /// For its holder only.
+    /// The secret token, for the holder alone.
     pub token: String,
-    /// Whose.
+    /// The holder.
     pub person: Person,
 }
 
@@ -59,20 +59,21 @@ impl Granted {
     }
 }
 
-/// What a session rests on.
+/// The touch that a session rests on.
 #[derive(Debug, Clone)]
 pub struct Grounds {
     /// The key that was touched.
     pub credential: CredentialId,
-    /// Its evidence.
+    /// The evidence of the touch.
     pub evidence: EvidenceHash,
-    /// When that was.
+    /// When the key was touched.
     pub touched: Timestamp,
 }
 
-/// Opens a session for `person`. It lasts as long as the operator allows from the touch on, not from
-/// when it was opened: a link in between makes nothing younger. The token is always new, and the session that the request came
-/// with ends: nobody can plant a session in somebody's browser and wait for it to be signed in.
+/// Opens a session for `person`. It lasts as long as the operator allows, counted from the touch
+/// and not from the opening, so a link in between makes no session younger. The token is always
+/// new, and the session that the request came with ends, so nobody can plant a session in another
+/// person's browser and wait until that person signs in.
 pub async fn open(
     gateway: &Gateway,
     unit: &Unit<'_>,
@@ -98,7 +99,7 @@ pub async fn open(
         address: peer.address.clone(),
         agent: peer.agent.clone(),
     };
-    // Before it is added: of two that were used at one moment, the new one stays.
+    // Ended before the new one is added: of two that were used at one moment, the new one stays.
     let sessions = unit.sessions();
     for token in sessions.beyond_newest(person.id, MOST_SESSIONS - 1).await? {
         depends::end_session(gateway, unit, token, person.id).await?;
@@ -107,7 +108,7 @@ pub async fn open(
     Ok(Granted { token, person })
 }
 
-/// Who is signed in.
+/// Answers who is signed in.
 pub async fn me(caller: Caller) -> Json<PersonView> {
     Json(PersonView::from(&caller.person))
 }

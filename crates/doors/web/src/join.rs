@@ -1,4 +1,4 @@
-//! One-time links: what one is for, and the one kind that signs in by itself.
+//! One-time links: the purpose of one, and signing in by one.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,28 +20,28 @@ use super::sign_in::SignedIn;
 /// The secret of a link.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Token {
-    /// What follows the `#` in the link.
+    /// The part of the link behind the `#`.
     pub token: String,
 }
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LinkView {
     /// setup, invitation, recovery, additional or sign-in.
     #[schemars(with = "String")]
     pub purpose: LinkPurpose,
-    /// For whom; empty for a set-up link.
+    /// The name of the person whom the link is for; empty for a set-up link.
     pub name: String,
     /// The role that comes with it.
     #[schemars(with = "Option<String>")]
     pub role: Option<Role>,
     /// The realm.
     pub realm: String,
-    /// When it ends, milliseconds since 1970.
+    /// When the link expires, milliseconds since 1970.
     pub expires_ms: u64,
 }
 
-/// A link can't be used: one answer for unknown, used and expired ones.
+/// The refusal of a link that can't be used, the same for unknown, used and expired links.
 pub fn spent() -> Problem {
     Problem::new(
         Code::Link,
@@ -54,7 +54,7 @@ pub fn hash(token: &str) -> Result<TokenHash, Problem> {
     token_hash(token).ok_or_else(spent)
 }
 
-/// Tells what a link is for. Looking does not use it up.
+/// Answers what a link is for, without using it up.
 pub async fn look(
     State(gateway): State<Gateway>,
     peer: Peer,
@@ -71,7 +71,7 @@ pub async fn look(
     }))
 }
 
-/// The link with this secret, if it can be used. Looking does not use it up.
+/// The link with this secret, if it can be used. This does not use it up.
 pub async fn open(gateway: &Gateway, token: &str) -> Result<Link, Problem> {
     let hash = hash(token)?;
     let links = gateway.store.read().links();

@@ -1,4 +1,4 @@
-//! A person's keys: listed and named here, registered and removed beside.
+//! A person's keys: this file lists and names them, the files beside register and remove them.
 
 mod register;
 mod remove;
@@ -30,9 +30,9 @@ pub fn acts() -> Vec<act::Registered> {
 pub struct KeyView {
     /// The credential id, base64url.
     pub id: String,
-    /// What its holder calls it.
+    /// The holder's name for the key.
     pub label: String,
-    /// The model.
+    /// The AAGUID of its model.
     #[schemars(with = "String")]
     pub aaguid: String,
     /// Whether it may be copied to other devices.
@@ -45,11 +45,11 @@ pub struct KeyView {
     pub last_used_ms: Option<u64>,
     /// The evidence of its registration, hexadecimal.
     pub registration: String,
-    /// Its model, where the metadata know it.
+    /// The name of its model, if the metadata know it.
     pub model: Option<ModelView>,
-    /// Who vouched for it when it was registered: the name of a root.
+    /// The name of the root that vouched for it when it was registered.
     pub attested_by: Option<String>,
-    /// Why it opens nothing now, where its model is not accepted.
+    /// Why its model is not accepted, if so: then the key opens nothing.
     pub refused: Option<String>,
 }
 
@@ -109,7 +109,7 @@ pub async fn list(
 /// A new name for a key.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Label {
-    /// What the person calls the key.
+    /// The person's name for the key.
     pub label: String,
 }
 
@@ -156,7 +156,8 @@ fn credential_id(text: &str) -> Result<CredentialId, Problem> {
         .ok_or_else(|| Problem::not_found("key"))
 }
 
-/// The key, if it is this person's; others need not know that it exists.
+/// The key, if it is this person's; another person gets the same 404 as for a key that does not
+/// exist.
 async fn own(unit: &Unit<'_>, id: &CredentialId, person: PersonId) -> Result<Credential, Problem> {
     unit.credentials()
         .get(id)

@@ -1,4 +1,4 @@
-//! Signing in with a discoverable credential: no name is typed, so none can be tried.
+//! Signing in with a discoverable credential: nobody types a name, so nobody can try names.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,13 +22,13 @@ use serde::{Deserialize, Serialize};
 use super::grant::{self, Granted, Grounds, PersonView};
 use super::sessions;
 
-/// How the session is handed over.
+/// How the caller gets the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GrantAs {
     /// In a cookie that scripts can't read.
     Cookie,
-    /// In the answer, for a program.
+    /// As a token in the answer, for a program.
     Bearer,
 }
 
@@ -47,7 +47,7 @@ pub struct SignIn {
 pub struct SignedIn {
     /// The person.
     pub person: PersonView,
-    /// The bearer token, where one was asked for.
+    /// The bearer token, if the caller asked for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
@@ -117,8 +117,8 @@ async fn sign_in(
     grant::open(gateway, unit, checked.person, grounds, peer).await
 }
 
-/// One answer for every key that is refused, so that a stranger can't learn which keys and people
-/// exist here. The console's list of refusals has the reason.
+/// The refusal, the same for every key, so that a stranger can't learn which keys and people exist
+/// here. The console's list of refusals has the reason.
 fn to_stranger(problem: Problem) -> Problem {
     match problem.code {
         Code::UnknownKey | Code::Suspended | Code::BadAssertion | Code::ClonedKey => Problem::new(
