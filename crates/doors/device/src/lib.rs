@@ -39,7 +39,7 @@ use self::thumbnail::Thumbnails;
 /// The name of the door.
 pub const NAME: DoorName = DoorName::new("device");
 
-/// The name under which the outcome of an act gives the device that it was about.
+/// The member of an act's outcome that names the device.
 pub(crate) const DEVICE: &str = "device";
 
 /// What the door keeps in memory.

@@ -18,7 +18,7 @@ pub(crate) use migration::all as migrations;
 pub use ownership::{Ownership, OwnershipRows};
 pub use standing::{Advance, Standing, StandingRows};
 pub use transaction::{
-    MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRows,
+    MAX_INLINE_BYTES, PayloadLocation, Transaction, TransactionFilter, TransactionRows,
 };
 
 /// The tables of the device door, as a unit of work has them.

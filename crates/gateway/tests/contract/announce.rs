@@ -2,7 +2,9 @@
 
 use axum::http::StatusCode;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_door_device::announce::{Announced, CODE, MOST_OF_NETWORK, MOST_WAITING, keep};
+use hallway_door_device::announce::{
+    Announced, CODE_LIFETIME, MOST_OF_NETWORK, MOST_WAITING, keep,
+};
 use hallway_door_device::store::{Announcement, DeviceTables, Maker};
 use hallway_evidence::CredentialId;
 use hallway_spine::http::problem::{Code, Problem};
@@ -27,7 +29,7 @@ fn announcement(maker: MakerId, number: u64, network: Option<&str>) -> Announcem
         sign_count: 0,
         signed: vec![2; 100],
         created: now,
-        expires: now.plus(CODE),
+        expires: now.plus(CODE_LIFETIME),
         device: None,
         network: network.map(str::to_owned),
     }
@@ -92,7 +94,7 @@ async fn one_network_has_so_many_devices_that_wait_and_leaves_room_for_others() 
     };
     announce_one(&sample, &anew).await.unwrap();
     // What is over makes room.
-    sample.clock.set(NOW + CODE.as_millis() as u64 + 1);
+    sample.clock.set(NOW + CODE_LIFETIME.as_millis() as u64 + 1);
     let later = announcement(maker, next, Some("192.0.2.1"));
     announce_one(&sample, &later).await.unwrap();
 }
