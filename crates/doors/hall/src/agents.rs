@@ -16,24 +16,24 @@ use serde::{Deserialize, Serialize};
 use super::certificate::{self, Certified};
 use crate::store::{HallAgent, HallTables};
 
-/// What a machine shows to join.
+/// The request of a machine that joins.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
-    /// The token, as it was handed over.
+    /// The secret token of the invitation.
     pub token: String,
     /// Its P-256 key, SubjectPublicKeyInfo, base64url.
     #[schemars(with = "String")]
     pub public_key: Base64Url,
 }
 
-/// What it becomes.
+/// The agent that the machine becomes.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Joined {
     /// The hall.
     #[schemars(with = "String")]
     pub hall: HallName,
-    /// What it is called there.
+    /// The agent's name in the hall.
     #[schemars(with = "String")]
     pub agent: AgentName,
     /// Its certificate.
@@ -41,7 +41,7 @@ pub struct Joined {
     pub certified: Certified,
 }
 
-/// Takes a machine in, once per token.
+/// Lets a machine join as an agent, once for each token.
 pub async fn join(
     State(gateway): State<Gateway>,
     peer: Peer,
@@ -89,7 +89,7 @@ async fn use_up(
     joined.ok_or_else(spent)
 }
 
-/// One answer for unknown, used and expired tokens.
+/// The refusal of a token, the same for unknown, used and expired ones.
 fn spent() -> Problem {
     Problem::new(
         Code::Token,

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::HallsOf;
 use crate::store::Grant;
 
-/// A certificate, and what its holder needs to use it.
+/// A certificate, and the listener at which its holder uses it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Certified {
     /// DER, base64url, the leaf first.
@@ -20,12 +20,12 @@ pub struct Certified {
     pub certificates: Vec<Base64Url>,
     /// When the leaf ends, milliseconds since 1970.
     pub certificate_ends_ms: u64,
-    /// Where it is used.
+    /// The listener at which it is used.
     #[serde(flatten)]
     pub listener: Listener,
 }
 
-/// A hall listener, and how to know it.
+/// A hall listener, and how to recognise it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Listener {
     /// The authorities to check the gateway by, DER, base64url.
@@ -68,7 +68,8 @@ pub fn guest(
     issue(gateway, party, public_key, ends.as_ms(), Some(provenance))
 }
 
-/// A certificate for an agent's key. It lasts as long as any, and is renewed without anybody.
+/// A certificate for an agent's key. It lasts as long as a certificate may, and renewing it needs
+/// nobody.
 pub fn agent(
     gateway: &Gateway,
     hall: &HallName,

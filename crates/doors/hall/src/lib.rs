@@ -1,10 +1,10 @@
 //! The hall door: who may enter which hall, and the grants that let them in.
 //!
-//! People sign that a hall is there ([`existence`]), who may enter ([`guests`]) and what provides it
-//! ([`machines`]). [`open`] lets the signer in, [`end`] puts somebody out,
-//! [`approvals`] is what somebody else may have to sign first, [`certificate`] what they get for it.
-//! [`files`] is what a browser then does in a hall of ours, [`away`] in a partner's. What flows is the
-//! business of [`channel`].
+//! People sign that a hall exists ([`existence`]), who may enter it ([`guests`]) and which agents
+//! provide its stores and services ([`machines`]). [`open`] lets the signer in, [`end`] puts
+//! somebody out, [`approvals`] is what somebody else may have to sign first, [`certificate`] what
+//! they get for it. [`files`] is what a browser then does in a hall of ours, [`away`] in a
+//! partner's. What flows is the business of [`channel`].
 
 pub use door::HallDoor;
 use hallway_evidence::statement::hall as stated;
@@ -45,7 +45,7 @@ pub mod visit;
 /// The name of the door.
 pub const NAME: DoorName = DoorName::new("hall");
 
-/// The name under which the outcome of an act gives what opened.
+/// The member of an act's outcome that has the grant.
 pub(crate) const GRANT: &str = "grant";
 
 /// What the hall door adds to a gateway.
@@ -54,7 +54,7 @@ pub trait HallsOf {
     #[must_use]
     fn halls(&self) -> &Halls;
 
-    /// What dealing with other realms needs.
+    /// The state about partners in memory.
     #[must_use]
     fn partners(&self) -> &Partners;
 }

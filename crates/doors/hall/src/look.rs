@@ -1,4 +1,4 @@
-//! Looking at halls, and the bundle by which others check this realm's certificates.
+//! Lists and details of halls, and the bundle by which others check this realm's certificates.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -29,9 +29,9 @@ pub struct HallRow {
     /// Its name.
     #[schemars(with = "String")]
     pub name: HallName,
-    /// What people call it.
+    /// Its title.
     pub title: String,
-    /// What the caller may do there.
+    /// The caller's rights in it.
     #[schemars(with = "Vec<String>")]
     pub rights: Vec<Right>,
     /// How many people are inside through this gateway.
@@ -44,9 +44,9 @@ pub struct HallView {
     /// As in the list.
     #[serde(flatten)]
     pub row: HallRow,
-    /// What it offers, as far as the caller may use it; operators and owners see all.
+    /// The services that the caller may use; operators and owners see all.
     pub services: Vec<OfferView>,
-    /// The same for stores.
+    /// The stores that the caller may use; operators and owners see all.
     pub stores: Vec<OfferView>,
     /// Who may enter: for operators and owners.
     pub guests: Vec<GuestView>,
@@ -59,24 +59,25 @@ pub struct HallView {
 /// An admission of the caller's that demands something.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DemandView {
-    /// What it is for.
+    /// The rights that it gives.
     #[schemars(with = "Vec<String>")]
     pub rights: Rights,
-    /// What it demands: a sentence.
+    /// The demands, as a sentence.
     pub needs: String,
-    /// The least role of who has to approve each opening, if somebody has to.
+    /// The least role of the person who has to approve each opening, if one has to.
     #[schemars(with = "Option<String>")]
     pub approval: Option<Role>,
-    /// What else is missing now, by whichever of the caller's keys lacks the least: a sentence each.
+    /// The other demands that are not met now, a sentence each, by the caller's key that meets the
+    /// most.
     pub missing: Vec<String>,
 }
 
-/// Something that a hall offers now.
+/// A store or service that a hall offers now.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OfferView {
-    /// What rights call it.
+    /// The name by which rights name it.
     pub name: String,
-    /// The agent that provides it; nothing for the gateway itself.
+    /// The agent that provides it; null for the gateway itself.
     #[schemars(with = "Option<String>")]
     pub agent: Option<AgentName>,
 }
@@ -86,13 +87,13 @@ pub struct OfferView {
 pub struct GuestView {
     /// `person/UUID` or `role/ROLE`.
     pub guest: String,
-    /// What the guest may do.
+    /// The rights of the guest.
     #[schemars(with = "Vec<String>")]
     pub rights: Rights,
-    /// What is demanded besides: `key`, `approval` and `hours`, as they are asked for.
+    /// The demands: `key`, `approval` and `hours`, as in `hall.admit`.
     #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub needs: Needs,
-    /// Since when, milliseconds since 1970.
+    /// When the guest was admitted, milliseconds since 1970.
     pub admitted_ms: u64,
     /// The evidence, hexadecimal.
     pub evidence: String,
@@ -104,7 +105,7 @@ pub struct AgentView {
     /// Its name.
     #[schemars(with = "String")]
     pub name: AgentName,
-    /// The agent beside which it provides the same.
+    /// The agent that provides the same beside it.
     #[schemars(with = "Option<String>")]
     pub beside: Option<AgentName>,
     /// The stores that it was invited to provide.
@@ -160,7 +161,7 @@ impl AgentView {
     }
 }
 
-/// A hall that the caller may see, and what they may do there.
+/// A hall that the caller may see, with the caller's rights.
 #[derive(Debug)]
 pub struct Seen {
     /// The hall.
@@ -169,7 +170,7 @@ pub struct Seen {
     pub rights: Vec<Right>,
 }
 
-/// The halls that the caller may see: those to which they are admitted; operators and owners see
+/// The halls that the caller may see: members see those that admit them, operators and owners see
 /// all.
 pub async fn seen(gateway: &Gateway, caller: &Caller) -> Result<Vec<Seen>, Problem> {
     let halls = gateway.store.read().halls();
@@ -186,7 +187,7 @@ pub async fn seen(gateway: &Gateway, caller: &Caller) -> Result<Vec<Seen>, Probl
         .collect())
 }
 
-/// One of them, or 404.
+/// One hall that the caller may see, or 404.
 pub async fn find(gateway: &Gateway, caller: &Caller, name: &str) -> Result<Seen, Problem> {
     let all = seen(gateway, caller).await?;
     all.into_iter()
@@ -259,7 +260,7 @@ pub async fn one(
     }))
 }
 
-/// What the caller's admissions to a hall demand.
+/// The demands of the caller's admissions to a hall.
 ///
 /// # Errors
 /// The database.

@@ -1,4 +1,4 @@
-//! Entering a hall: the statement, and the grant that the touch earns.
+//! Opening a hall: the statement, and the grant that the touch gives.
 
 use std::time::Duration;
 
@@ -25,28 +25,28 @@ use crate::partners::description::own_realm;
 use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables};
 use crate::{HallDoor, HallsOf};
 
-/// What a person who enters asks for.
+/// The request of a person who opens a hall.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// The realm where the hall is; this one without it.
+    /// The realm of the hall; without it, this realm.
     #[schemars(with = "Option<String>")]
     host: Option<RealmName>,
     /// The hall.
     #[schemars(with = "String")]
     hall: HallName,
-    /// The rights; all that one is admitted to without it.
+    /// The rights; without it, all that the person's admissions give.
     #[schemars(with = "Option<Vec<String>>")]
     rights: Option<Vec<Right>>,
-    /// For how long; as long as the operator allows without it.
+    /// For how long; without it, as long as the operator allows.
     duration_ms: Option<u64>,
-    /// The P-256 key to certify, SubjectPublicKeyInfo. Without it the hall opens in this session; in a
-    /// partner's hall this gateway acts for it.
+    /// The P-256 key to certify, SubjectPublicKeyInfo. Without it the hall opens in this session;
+    /// in a partner's hall this gateway acts for it.
     #[schemars(with = "Option<String>")]
     public_key: Option<Base64Url>,
 }
 
-/// A grant, as it is handed to who opened it.
+/// A grant, as its holder gets it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Opened {
     /// A UUID.
@@ -55,17 +55,18 @@ pub struct Opened {
     /// The hall.
     #[schemars(with = "String")]
     pub hall: HallName,
-    /// What it allows.
+    /// Its rights.
     #[schemars(with = "Vec<String>")]
     pub rights: Rights,
     /// When it ends at the latest, milliseconds since 1970.
     pub ends_ms: u64,
-    /// What it waits for before it opens anything, if it has to be approved.
+    /// The approval that it waits for, if it has to be approved.
     pub waits: Option<Waits>,
-    /// What the data plane needs; nothing for a browser session.
+    /// The certificate for the hall listener; null for a browser session.
     #[serde(flatten)]
     pub certified: Option<Certified>,
-    /// Where the certificate is renewed, when the hall is a partner's: here.
+    /// The listener at which the certificate is renewed, if the hall is a partner's: that of this
+    /// realm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<Listener>,
 }
@@ -137,8 +138,8 @@ async fn prepare(asking: &Asking<'_>, wanted: Request) -> Result<Open, Problem> 
     Ok(open)
 }
 
-/// What would open by whichever of the caller's keys opens the most: which one is touched is not
-/// known yet.
+/// The rights that the best of the caller's keys would open. It is not known yet which key will be
+/// touched.
 async fn foreseen(
     gateway: &Gateway,
     caller: &Caller,
@@ -174,7 +175,7 @@ async fn foreseen(
     Ok(opening)
 }
 
-/// The operator's limit, asked when the statement is made and again when it comes back signed.
+/// Checks the operator's limit, when the statement is made and again when it comes back signed.
 fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
     if open.duration_ms == 0 || open.duration_ms > longest_ms {
         return Err(Problem::new(
@@ -190,7 +191,7 @@ fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What the key that was touched opens.
+/// The rights that the touched key opens.
 async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
     let (reader, person) = (actor.unit, actor.person);
     let admissions = reader.halls().admissions(person.id, person.role).await?;
@@ -206,7 +207,8 @@ async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
     Ok(opening)
 }
 
-/// Who will use the grant. A browser can't hold a key for a partner's hall: this gateway does.
+/// The user of the grant. A browser can't hold a key for a partner's hall, so this gateway holds
+/// it.
 fn holder(actor: &Actor<'_>, terms: &Open, kind: &GrantKind) -> Result<GrantHolder, Problem> {
     let session = GrantHolder::Session(actor.caller.session.token);
     let Some(key) = &terms.public_key else {
@@ -218,20 +220,20 @@ fn holder(actor: &Actor<'_>, terms: &Open, kind: &GrantKind) -> Result<GrantHold
     Ok(GrantHolder::Key(key.sha256()))
 }
 
-/// Lets the signer in.
+/// Makes the signer's grant.
 async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
     let gateway = actor.gateway;
     if terms.person != actor.person.id {
         return Err(Problem::new(
             Code::OtherPerson,
-            "the statement lets somebody else in",
+            "the statement is for another person's grant",
         ));
     }
     check_duration(terms, gateway.halls().longest_ms())?;
     let (kind, approval) = if terms.host == own_realm(gateway)? {
         (GrantKind::Own, opening(actor, terms).await?.approval)
     } else {
-        // What it opens there, and who must approve it, is the host's to say.
+        // The host decides which rights open there, and who must approve the opening.
         (visit::kind(actor, terms).await?, None)
     };
     let holder = holder(actor, terms, &kind)?;
