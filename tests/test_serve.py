@@ -228,10 +228,10 @@ def test_everything_that_is_wrong_is_told_by_its_line(tmp_path: Path):
     data.mkdir()
     (data / "hallway.toml").write_text(
         'listen = "localhost:8080"\ndatabase = "mysql://me:secret@db/realm"\n'
-        "[limits]\nsession_hours = 0\nconnections = 0\n"
+        "web.session_hours = 0\nlimits.connections = 0\n"
     )
     said = refused("--data", data)
-    lines = ["line 1, listen: ", "line 2, database: ", "line 4, limits.session_hours: ", "line 5, limits."]
+    lines = ["line 1, listen: ", "line 2, database: ", "line 3, web.session_hours: ", "line 4, limits."]
     places = [said.find(line) for line in lines]
     assert -1 not in places and places == sorted(places) and "secret" not in said, said
 

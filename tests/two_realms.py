@@ -200,9 +200,8 @@ class Organisation:
                 f'realm = "{site.realm}"\nlisten = "{site.address}:{site.port}"\n'
                 f'public_url = "{site.origin}"\n'
                 '[tls]\ncertificate = "web.pem"\nkey = "web.key"\n'
-                f'[partners]\nca = "{self.roots}"\n'
                 f'[hall]\nlisten = "{site.address}:{site.hall_port}"\n'
-                f'address = "{site.host}:{site.hall_port}"\n{self.offers}'
+                f'address = "{site.host}:{site.hall_port}"\npartners.ca = "{self.roots}"\n{self.offers}'
             )
         self.program = Program("serve", "--data", data, within=self.site.within)
         self.program.wait_for(SERVES)

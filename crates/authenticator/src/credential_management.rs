@@ -13,7 +13,7 @@ use crate::credential::{Credential, Features, sha256};
 use crate::make_credential::cut_names;
 use crate::pin_protocol::Protocol;
 use crate::platform::{Change, Clock, Environment, RecordKey};
-use crate::sequence::Step;
+use crate::step::Step;
 use crate::signatures::Signatures;
 
 /// What the token must allow.

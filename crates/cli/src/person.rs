@@ -9,7 +9,6 @@ mod agreement;
 mod api;
 mod arguments;
 mod ceremony;
-mod command;
 mod difference;
 mod error;
 pub(crate) mod folders;
@@ -22,12 +21,6 @@ mod session;
 mod unanswered;
 mod visitor;
 
-use agreement::{Wanted, promised_link};
-pub(crate) use api::{Api, Redirections, body, web_client};
-pub(crate) use arguments::{PersonArguments, Settings};
-use ceremony::{Agreed, At, agree};
-pub(crate) use command::{JoinCommand, SignInCommand, SignOutCommand, join, sign_in, sign_out};
-pub(crate) use error::PersonError;
 use hallway_api::Nothing;
 use hallway_api::act::{Answer, Ceremony, NewLink, Outcome};
 use hallway_api::key::{NewKey, Registered, Registration};
@@ -47,6 +40,14 @@ use hallway_webauthn::wire::{
     AssertionFields, AttestationFields, AuthenticationResponseJson, Base64Url, CreationOptions,
     CredentialDescriptor, CredentialType, RegistrationResponseJson, RequestOptions,
 };
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use agreement::{Wanted, promised_link};
+pub(crate) use api::{Api, Redirections, body, web_client};
+pub(crate) use arguments::{PersonArguments, SETTINGS_FILE, Settings};
+use ceremony::{Agreed, At, agree};
+pub(crate) use error::PersonError;
 use kept_session::KeptSession;
 pub(crate) use key_choice::KeyChoice;
 pub(crate) use known_realm::KnownRealm;
@@ -54,8 +55,6 @@ pub(crate) use one_time_link::{LinkKind, OneTimeLink};
 pub(crate) use request::{
     ActRequest, GuestRequest, Invitation, KeyToRegister, LinkId, MakersCertificate, WhomRequest,
 };
-use serde::Deserialize;
-use serde_json::{Map, Value};
 pub(crate) use session::{Session, Who};
 pub(crate) use visitor::Visitor;
 

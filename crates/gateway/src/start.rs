@@ -16,7 +16,8 @@ use hallway_door_hall::channel::visit::farewell;
 use hallway_door_hall::channel::{Inside, Offers, names};
 use hallway_door_hall::partners::fetch::Fetcher;
 use hallway_door_hall::partners::{self, Partners};
-use hallway_door_hall::{Halls, HallsOf, settings};
+use hallway_door_hall::settings::HallSettings;
+use hallway_door_hall::{Halls, HallsOf};
 use hallway_spine::accept::ListenError;
 use hallway_spine::clock::Clock;
 use hallway_spine::depends::{self, Ended};
@@ -52,21 +53,21 @@ mod secrets;
 
 pub use error::StartError;
 
-/// How long a set-up link is good.
-const SETUP: Duration = Duration::from_secs(24 * 3600);
+/// How long a set-up link is valid.
+const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// After how long without an answer it is said that the database is waited for.
-const SOON: Duration = Duration::from_secs(1);
+/// How long the database may not answer before the log says that the start waits for it.
+const TELL_AFTER: Duration = Duration::from_secs(1);
 
-/// How to start.
+/// The parts from which a gateway starts.
 pub struct Start {
-    /// The data folder; made if it is not there.
+    /// The data folder; made if it does not exist.
     pub folder: PathBuf,
-    /// The configuration, overrides applied.
+    /// The configuration, with overrides.
     pub config: Config,
     /// The operator's key in base64; otherwise it is `operator.key` in the folder.
     pub operator_key: Option<Zeroizing<String>>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The doors.
     pub doors: Doors,
@@ -85,11 +86,11 @@ pub struct Ready {
     hall: Option<HallListener>,
 }
 
-/// Reads the configuration in `folder`; the defaults where there is none yet. Nothing is made: the
-/// first start writes `hallway.toml` once everything stands ([`Start::ready`]).
+/// Reads the configuration in `folder`; the defaults if there is none yet. This makes no file: the
+/// first start writes `hallway.toml` once the gateway is ready ([`Start::ready`]).
 ///
 /// # Errors
-/// The configuration cannot be read, or is none.
+/// The configuration can't be read, or is not valid.
 pub fn configuration(folder: &Path) -> Result<Config, StartError> {
     Ok(Config::load(folder)?)
 }
@@ -114,8 +115,8 @@ fn make_private(folder: &Path) -> Result<(), StartError> {
 }
 
 impl Start {
-    /// Opens everything and binds the address. A first start writes the configuration at its end, so
-    /// that the next one needs no flags. One that fails leaves nothing in the way of the next.
+    /// Opens everything and binds the address. A first start writes the configuration at its end,
+    /// so that the next one needs no flags. One that fails leaves nothing in the way of the next.
     ///
     /// # Errors
     /// [`StartError`] says what stands in the way.
@@ -124,13 +125,14 @@ impl Start {
         let was_there = folder.exists();
         let ready = self.open().await;
         if ready.is_err() && !was_there {
-            // What is not empty stays.
+            // A folder that is not empty stays.
             let _ = fs::remove_dir(&folder);
         }
         ready
     }
 
-    /// First what makes nothing, then the database, then what only a start that will serve may make.
+    /// Does first the steps that make nothing, then opens the database, then does the steps that
+    /// only a start that will serve may do.
     async fn open(self) -> Result<Ready, StartError> {
         let Self {
             folder,
@@ -180,7 +182,7 @@ impl Start {
             ),
         };
         let to_write = is_first.then(|| Config {
-            // Whoever keeps a password out of the file gives it at each start.
+            // The file gets no password: the operator gives it again at each start.
             database: config
                 .database
                 .without_password()
@@ -201,7 +203,7 @@ impl Start {
 
         let offers = Offers::open(&hall, &folder)?;
         let witnesses = Configured::new(&config.witnesses, &config.witnessed)?;
-        let fetcher = Fetcher::new(&config.partners, &folder, &origin)
+        let fetcher = Fetcher::new(&hall.partners, &folder, &origin)
             .map_err(partners::PartnersError::from)?;
 
         make_private(&folder)?;
@@ -252,14 +254,19 @@ impl Start {
         let ledger = Arc::new(Ledger::new(secrets.log));
         let now = Arc::clone(&clock);
         let devices = Devices {
+            settings: config.device.clone(),
             ingest: Ingest::start(store.clone(), Arc::clone(&ledger), move || now.now()),
             keyring: Keyring::default(),
             thumbnails: Thumbnails::default(),
-            uploads: Semaphore::new(payload::UPLOADS),
+            uploads: Semaphore::new(payload::MOST_UPLOADS),
             accepted: Counter::default(),
             swept: Counter::default(),
         };
-        let parts = Parts::default().with(devices).with(halls).with(partners);
+        let parts = Parts::default()
+            .with(config.web.clone())
+            .with(devices)
+            .with(halls)
+            .with(partners);
         let gateway = Gateway::from(Shared {
             rp: RelyingParty::new(config.realm.as_str(), origin.as_str()),
             origin: origin.to_string(),
@@ -272,7 +279,7 @@ impl Start {
                     .with_automatic_cleanup(true),
             ),
             clock,
-            limits: config.limits.clone(),
+            payload_bytes: config.device.payload_bytes.get(),
             models,
             metrics: Metrics::default(),
             refusals: Brake::default(),
@@ -310,7 +317,7 @@ impl Ready {
     /// The address that was bound.
     ///
     /// # Errors
-    /// The system does not say.
+    /// The system does not name it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.address()
     }
@@ -351,12 +358,12 @@ impl Ready {
         if let Some(counting) = counting {
             counting.abort();
         }
-        // Whatever it is at, a BLOB that is not kept yet is looked for again.
+        // A refresh that is cut off here is done again at the next start.
         learning.abort();
-        // So is a cosignature that is not.
+        // So is asking for a cosignature.
         asking.abort();
         joining.abort();
-        // What it did not remove now, it removes next time.
+        // Rows that are not removed now are removed at the next start.
         sweeping.abort();
         sweeping_payloads.abort();
         self.gateway.devices().ingest.drain().await;
@@ -373,12 +380,12 @@ fn listening(setting: &'static str) -> impl FnOnce(ListenError) -> StartError {
     move |source| StartError::Listen { setting, source }
 }
 
-/// Opens the database, and says what is waited for where it does not answer soon.
+/// Opens the database, and logs that the start waits if it does not answer soon.
 async fn connect(config: &Config, folder: &Path, doors: Doors) -> Result<Store, StartError> {
     let address = config.database.address(folder);
     let opening = Store::connect(&address, doors.schema());
     tokio::pin!(opening);
-    let opened = match tokio::time::timeout(SOON, opening.as_mut()).await {
+    let opened = match tokio::time::timeout(TELL_AFTER, opening.as_mut()).await {
         Ok(opened) => opened,
         Err(_) => {
             let database = &config.database;
@@ -397,7 +404,7 @@ async fn connect(config: &Config, folder: &Path, doors: Doors) -> Result<Store, 
 
 /// Where guests and agents reach the hall listener.
 fn hall_address(
-    hall: &settings::Hall,
+    hall: &HallSettings,
     listener: Option<&HallListener>,
     folder: &Path,
 ) -> Result<Option<String>, StartError> {
@@ -414,8 +421,8 @@ fn hall_address(
     }))
 }
 
-/// Closes to others what the gateway keeps, wherever it lies.
-fn tighten(config: &Config, hall: &settings::Hall, folder: &Path) -> Result<(), StartError> {
+/// Closes the gateway's files and folders to others, in all places that the configuration names.
+fn tighten(config: &Config, hall: &HallSettings, folder: &Path) -> Result<(), StartError> {
     let failed = |(path, source)| StartError::Folder { path, source };
     let stores = hall.stores.iter().filter_map(|store| store.folder.as_ref());
     let stores: Vec<PathBuf> = stores.map(|store| folder.join(store)).collect();
@@ -431,7 +438,7 @@ fn tighten(config: &Config, hall: &settings::Hall, folder: &Path) -> Result<(), 
     Ok(())
 }
 
-/// A link for the first owner while there is none. Older ones stop working.
+/// A link for the first owner, while there is none. Earlier set-up links end.
 async fn setup_link(gateway: &Gateway) -> Result<Option<String>, Problem> {
     let (token, hash) = new_token()?;
     let now = gateway.now();
@@ -451,7 +458,7 @@ async fn setup_link(gateway: &Gateway) -> Result<Option<String>, Problem> {
                     created_by: None,
                     evidence: None,
                     created: now,
-                    expires: now.plus(SETUP),
+                    expires: now.plus(SETUP_LINK_LIFETIME),
                     used: None,
                 };
                 unit.links().add(&link).await?;

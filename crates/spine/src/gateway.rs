@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hallway_evidence::{DeviceId, Line, PersonId, Timestamp, TrustFile};
@@ -21,7 +20,6 @@ use crate::models::Models;
 use crate::parts::Parts;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
-use crate::settings::Limits;
 use crate::source::Shares;
 use crate::store::{EvidenceHash, Store, Unit, Work};
 use crate::witness::{Witness, peers};
@@ -46,8 +44,8 @@ pub struct Shared {
     pub objects: Arc<dyn ObjectStore>,
     /// The source of the current time; tests set it.
     pub clock: Arc<dyn Clock>,
-    /// The limits on requests, from `[limits]` of `hallway.toml`.
-    pub limits: Limits,
+    /// The most bytes of a body that the bounds of its route call a payload.
+    pub payload_bytes: u64,
     /// The known models of authenticators, and the policies on them.
     pub models: Models,
     /// Bounds the records of refusals that strangers can cause.
@@ -135,11 +133,6 @@ impl Shared {
     /// tlog-witness).
     pub fn witness_url(&self) -> String {
         format!("{}/witness", self.origin)
-    }
-
-    /// How far a device's clock may differ from the gateway's in a live transaction.
-    pub fn clock_skew(&self) -> Duration {
-        self.limits.clock_skew_minutes.minutes()
     }
 
     /// Runs `work` as one unit: all of it, or nothing.

@@ -37,7 +37,7 @@ pub fn mount(route: Route, router: Router<Gateway>, gateway: &Gateway) -> Router
         kind: route.kind,
         bounds: Kept::new(
             route.bounds,
-            gateway.limits.payload_bytes.get(),
+            gateway.payload_bytes,
             Arc::clone(&gateway.callers),
         ),
     };

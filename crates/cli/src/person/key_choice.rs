@@ -72,7 +72,7 @@ impl fmt::Display for KeyChoice {
 
 impl KeyChoice {
     /// What such a key is called where its owner gives it no name.
-    pub(super) const fn kind(&self) -> &'static str {
+    pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::File(_) => "software key",
             Self::Usb | Self::Device(_) | Self::Udp(_) | Self::Unix(_) => "security key",

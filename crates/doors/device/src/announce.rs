@@ -27,8 +27,8 @@ use crate::makers;
 use crate::store::{Announcement, DeviceState, DeviceTables};
 use crate::user_code::UserCode;
 
-/// How long a code can be typed.
-pub const CODE: Duration = Duration::from_secs(10 * 60);
+/// How long a code is valid.
+pub const CODE_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// How many devices may wait to be claimed.
 pub const MOST_WAITING: u64 = 4096;
 /// How many devices of one network may wait to be claimed.
@@ -66,7 +66,8 @@ pub async fn announce(
     Ok((StatusCode::CREATED, Json(announced)))
 }
 
-/// Checks what the device brings, before a unit begins: nobody keeps others waiting by it.
+/// Checks the signed statement of the device. This happens before a unit of work begins, so that a
+/// slow check keeps no other unit waiting.
 async fn prove(
     gateway: &Gateway,
     request: &Enrolment,
@@ -85,7 +86,7 @@ async fn prove(
     let reader = gateway.store.read();
     let registration = verify(gateway, reader, &signed).await?;
     let identity = Identity::of(reader, &registration).await?;
-    // Looked at once more when it is claimed.
+    // The claim checks the state again.
     for device in identity.known(reader).await? {
         let refuse = |code, detail| Err(Problem::new(code, detail));
         match device.state {
@@ -114,13 +115,13 @@ async fn prove(
         sign_count: credential.sign_count,
         signed: request.signed_statement.0.clone(),
         created: now,
-        expires: now.plus(CODE),
+        expires: now.plus(CODE_LIFETIME),
         device: None,
         network: peer.network(),
     })
 }
 
-/// Keeps what was proven, unless its maker was removed since, or too many wait.
+/// Keeps the announcement, unless the maker was removed since, or too many devices wait.
 ///
 /// # Errors
 /// 403 without its maker, 429 or 503 where too many wait.
@@ -146,12 +147,12 @@ pub async fn keep(
     let id = &announcement.credential;
     let taken = unit.credentials().get(id).await?.is_some()
         || unit.announcements().by_credential(id).await?.is_some();
-    // WebAuthn Level 3, 7.1, step 26: whoever makes a credential with the id of another must not
-    // get in its way.
+    // WebAuthn Level 3, 7.1, step 26: a device that makes a credential with the id of another one
+    // must not get in its way.
     if taken {
         return Err(known_key());
     }
-    // A device shows one code: what it announced before, and nobody claimed, is forgotten.
+    // A device shows one code, so its earlier announcements that nobody claimed are removed.
     unit.announcements().withdraw(maker, serial).await?;
     let network = announcement.network.as_deref();
     let waiting = unit.announcements().waiting(network, gateway.now()).await?;
@@ -162,14 +163,14 @@ pub async fn keep(
                 "{MOST_OF_NETWORK} devices of your network wait to be claimed; claim some, or wait"
             ),
         )
-        .after(CODE.as_secs() as u32));
+        .after(CODE_LIFETIME.as_secs() as u32));
     }
     if waiting.total >= MOST_WAITING {
         return Err(Problem::new(
             Code::Crowded,
-            format!("{MOST_WAITING} devices wait to be claimed, as many as may; try again later"),
+            format!("{MOST_WAITING} devices wait to be claimed, and no more may; try again later"),
         )
-        .after(CODE.as_secs() as u32));
+        .after(CODE_LIFETIME.as_secs() as u32));
     }
     show_code(gateway, unit, announcement).await
 }
@@ -177,7 +178,7 @@ pub async fn keep(
 /// Verifies an enrolment by the makers that are installed and the models that are accepted now.
 ///
 /// # Errors
-/// 403: who or what is not accepted.
+/// 403: the maker or the model is not accepted.
 pub async fn verify(
     gateway: &Gateway,
     unit: &Unit<'_>,
@@ -211,7 +212,7 @@ pub async fn verify(
 pub fn known_key() -> Problem {
     Problem::new(
         Code::KnownKey,
-        "this credential is known already; make another",
+        "this credential is registered already; make another one",
     )
 }
 

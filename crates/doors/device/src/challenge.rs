@@ -27,7 +27,8 @@ pub async fn give(State(gateway): State<Gateway>) -> Result<Json<Challenge>, Pro
     }))
 }
 
-/// Takes a challenge back. That it serves once follows from its statement being accepted once.
+/// Checks a challenge that a device sent back. It can be used once, because its statement is
+/// accepted once.
 pub fn take(gateway: &Gateway, challenge: &[u8; 32], seal: Option<&[u8]>) -> Result<(), Problem> {
     let foreign = || {
         Problem::new(

@@ -1,4 +1,4 @@
-//! What a code stands for: looked at before anybody agrees.
+//! The device behind a code, which a person sees before agreeing to the claim.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::store::{Announcement, DeviceTables};
 use crate::user_code::UserCode;
 
-/// Codes that a person may try in [`WINDOW`]: 10 against 2.56 × 10^10.
-const ATTEMPTS: u64 = 10;
-const WINDOW: Duration = Duration::from_secs(10 * 60);
+/// Codes that a person may try in [`ATTEMPTS_WINDOW`]: 10 against 2.56 × 10^10.
+const MOST_ATTEMPTS: u64 = 10;
+const ATTEMPTS_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// A typed code.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,11 +34,11 @@ pub struct CodeView {
     pub serial: String,
     /// The model, an AAGUID.
     pub model: String,
-    /// Who attests it.
+    /// The name of its maker.
     pub maker: String,
-    /// When it made itself known, milliseconds since 1970.
+    /// When the device announced itself, milliseconds since 1970.
     pub announced_ms: u64,
-    /// Until when it can be claimed, milliseconds since 1970.
+    /// When the code expires, milliseconds since 1970.
     pub expires_ms: u64,
 }
 
@@ -67,7 +67,7 @@ pub async fn look(
     }))
 }
 
-/// The announcement behind a code. Every try counts, whether it hits or not.
+/// The announcement behind a code. Each attempt counts, also one with a valid code.
 ///
 /// # Errors
 /// 429 after ten tries in ten minutes; 404, the same for unknown, used and expired codes.
@@ -77,15 +77,15 @@ pub async fn find(gateway: &Gateway, caller: &Caller, code: &str) -> Result<Anno
         .store
         .alone()
         .announcements()
-        .count_attempt(caller.person.id, now, WINDOW)
+        .count_attempt(caller.person.id, now, ATTEMPTS_WINDOW)
         .await?
-        > ATTEMPTS
+        > MOST_ATTEMPTS
     {
         return Err(Problem::new(
             Code::TooManyCodes,
-            "ten codes were tried in ten minutes; wait a little",
+            "you tried ten codes within ten minutes; wait, then try again",
         )
-        .after(WINDOW.as_secs() as u32));
+        .after(ATTEMPTS_WINDOW.as_secs() as u32));
     }
     let unknown = || Problem::not_found("code; look at the device again, codes last ten minutes");
     let code = UserCode::parse(code).ok_or_else(unknown)?;

@@ -1,4 +1,4 @@
-//! What the program is told of the device door.
+//! The device door as an entry of the list of doors.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl Door for DeviceDoor {
         &["device", "maker"]
     }
 
-    /// What people do with devices, they do at the web door.
+    /// People sign acts on devices with keys that the web door accepts.
     fn policy(&self) -> DoorName {
         DoorName::WEB
     }
@@ -62,7 +62,7 @@ impl Door for DeviceDoor {
 
     fn expires(&self) -> Vec<Rule> {
         vec![
-            // Longer than the seal of an enrolment holds, so that a replay is still recognised.
+            // Kept longer than the seal of an enrolment is valid, so that a replay is recognised.
             Rule {
                 table: "announcement",
                 kept: HOUR,
@@ -70,7 +70,7 @@ impl Door for DeviceDoor {
                     Box::pin(async move { Ok(unit.announcements().prune(before, MOST).await?) })
                 },
             },
-            // Ten minutes decide; see `code`.
+            // `code` counts the attempts of the last ten minutes.
             Rule {
                 table: "code_attempt",
                 kept: HOUR,
@@ -91,12 +91,12 @@ impl Door for DeviceDoor {
         let help = "Payloads that were removed here because no transaction names them";
         registry.register("payloads_swept", help, swept);
         if let Ok(count) = gateway.store.read().devices().all_set_aside().await {
-            let help = "Files that registered devices have set aside, by their own word";
+            let help = "Files that registered devices report as set aside";
             registry.register("device_files_set_aside", help, metrics::gauge(count));
         }
     }
 
-    /// Whose attestation of devices is accepted.
+    /// Adds the makers whose devices are accepted.
     async fn trust(&self, gateway: &Gateway, trust: &mut TrustFile) -> Result<(), Problem> {
         let makers = gateway.store.read().makers().installed().await?;
         trust

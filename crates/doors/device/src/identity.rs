@@ -1,5 +1,5 @@
-//! Who a device is: the unit that its attestation certificate names, whatever certificates its maker
-//! has at the moment.
+//! The identity of a device: the unit that its attestation certificate names. It stays the same
+//! when the maker gets other certificates.
 
 use hallway_evidence::Line;
 use hallway_spine::http::problem::{Code, Problem};
@@ -9,20 +9,20 @@ use hallway_webauthn::{AttestationKind, Registration};
 use crate::issuers;
 use crate::store::{Device, DeviceTables};
 
-/// A device, as an attestation that was verified tells.
+/// A device, by its verified attestation.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The maker whose authority the attestation leads to.
     pub maker: MakerId,
     /// The serial number in its certificate.
     pub serial: Line,
-    /// What it is known by: its serial number under every key and name of its issuers, past and
+    /// The marks of the device: its serial number under every key and name of its issuers, past and
     /// present, and its own attested key.
     marks: Vec<DeviceMark>,
 }
 
 impl Identity {
-    /// Whom `registration` is of.
+    /// The device whose registration this is.
     ///
     /// # Errors
     /// 403 `bad-attestation`: there is no certificate, or it names no serial number that could be
@@ -38,7 +38,7 @@ impl Identity {
             refused("the device's certificate leads to no maker that this realm accepts")
         })?;
         let serial = certified.serial_number.as_deref().ok_or_else(unnamed)?;
-        // As it stands there: whoever verifies a receipt compares the two.
+        // As it is in the certificate: a verifier of a receipt compares the two.
         let serial = Line::new(serial)
             .map_err(|error| refused(&format!("the device's serial number: {error}")))?;
         let unreadable = || refused("a certificate of the device's chain cannot be read");
@@ -55,12 +55,12 @@ impl Identity {
         })
     }
 
-    /// What it is known by.
+    /// The marks of the device.
     pub fn marks(&self) -> &[DeviceMark] {
         &self.marks
     }
 
-    /// The records of this unit: more than one where its makers were not known to be the same.
+    /// The records of this unit. It has several if its makers were not known to be the same one.
     pub async fn known(&self, unit: &Unit<'_>) -> Result<Vec<Device>, Problem> {
         Ok(unit.devices().known_by(&self.marks).await?)
     }

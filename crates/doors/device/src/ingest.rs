@@ -18,8 +18,9 @@ use crate::ingest::collector::Collector;
 use crate::ingest::order::Refused;
 use crate::store::PayloadLocation;
 
-/// How many wait. Whoever comes when so many wait, waits until there is room.
-const QUEUE: usize = 4096;
+/// How many submissions wait in the queue. If it is full, the next sender waits until there is
+/// room.
+const QUEUE_LENGTH: usize = 4096;
 
 /// A device's transaction, verified: the assertion is the device's, over this statement, and the
 /// bytes are the ones that the statement describes.
@@ -44,14 +45,14 @@ pub struct Submission {
 /// A transaction that is on disk and in the log, with its receipt.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It was accepted now.
+    /// The transaction was accepted now.
     Accepted(Receipt),
     /// The same statement was accepted before: the device did not get its receipt then.
     AlreadyAccepted(Receipt),
 }
 
 impl Outcome {
-    /// The receipt, whenever it was accepted.
+    /// The receipt, of now or of before.
     #[must_use]
     pub fn into_receipt(self) -> Receipt {
         match self {
@@ -103,7 +104,7 @@ impl Ingest {
         ledger: Arc<Ledger>,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE);
+        let (queue, waiting) = mpsc::channel(QUEUE_LENGTH);
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
         // A thread of its own: behind a thousand verifications that are ready to run, each step of
@@ -120,7 +121,7 @@ impl Ingest {
                         .run(waiting, stopped)
                         .await;
                 }),
-                // The queue is dropped, so whoever submits is told that nothing is taken.
+                // The queue is dropped, so `submit` answers that nothing is taken.
                 Err(error) => tracing::error!(%error, "device transactions cannot be taken"),
             }
         });
@@ -151,11 +152,11 @@ impl Ingest {
         answered.await.unwrap_or(Err(IngestError::Stopping))
     }
 
-    /// Takes no more, and returns when everything that waited is answered.
+    /// Stops taking transactions, and returns when all that waited are answered.
     pub async fn drain(&self) {
         self.stop.notify_one();
         if let Some(task) = self.task.lock().await.take() {
-            // It fails only if it panicked; those who waited were told then.
+            // The thread fails only by a panic; the waiting senders got their errors then.
             let _ = task.await;
         }
     }

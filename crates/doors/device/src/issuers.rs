@@ -1,10 +1,9 @@
-//! What a device and the issuers that attest it are known by, whatever certificates they have
-//! at the moment.
+//! How devices and the issuers that attest them are recognised when their certificates change.
 //!
 //! A maker's certificate is renewed, removed and installed again, signed by somebody else, or made
 //! for a new key under the old name. What stays the same is the key or the name, so a unit is known
 //! by its serial number under each key and each name on the way from its certificate to the anchor,
-//! and by its own attested key under whatever number.
+//! and by its own attested key under any number.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +14,13 @@ use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
-/// What an issuer is known by.
+/// The key and the name by which an issuer is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Issuer {
     /// SHA-256 of its public key, as [`key_hash`] writes one.
     pub(crate) key: [u8; 32],
-    /// SHA-256 of its name, as [`name_hash`] writes one; nothing for an empty name, which is
-    /// nobody's.
+    /// SHA-256 of its name, as [`name_hash`] writes one; `None` for an empty name, which
+    /// identifies no issuer.
     pub(crate) subject: Option<[u8; 32]>,
 }
 
@@ -35,14 +34,14 @@ pub struct Issuers {
 }
 
 impl Issuers {
-    /// Adds one; tells whether anything about it was new.
+    /// Adds an issuer, and returns whether its key or its name is new.
     pub(crate) fn add(&mut self, key: [u8; 32], subject: Option<[u8; 32]>) -> bool {
         let new_key = self.keys.insert(key);
         let new_subject = subject.is_some_and(|subject| self.subjects.insert(subject));
         new_key || new_subject
     }
 
-    /// What the unit with this serial number is known by under these issuers.
+    /// The marks of the unit with this serial number under these issuers.
     pub(crate) fn marks(&self, serial: &str) -> impl Iterator<Item = DeviceMark> {
         let serial = prepared(serial);
         let keys = self.keys.iter().map(|hash| (b'k', hash));
@@ -55,7 +54,7 @@ impl Issuers {
 }
 
 impl Issuer {
-    /// Reads a certificate; nothing where it is none.
+    /// Reads a certificate; `None` if the bytes are no certificate.
     pub(crate) fn of(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         Some(Self {
@@ -66,7 +65,7 @@ impl Issuer {
 }
 
 /// The issuers on the way from the leaf of `chain`, which is left out, to the `anchor`, with
-/// `below` certificates of the chain under it. Nothing where one of them is no certificate.
+/// `below` certificates of the chain under it; `None` if one of them is no certificate.
 pub(crate) fn on_the_way(chain: &[Vec<u8>], below: usize, anchor: &[u8]) -> Option<Issuers> {
     let mut found = Issuers::default();
     let between = chain.iter().take(below).skip(1).map(Vec::as_slice);
@@ -92,7 +91,7 @@ pub(crate) fn below(chain: &[Vec<u8>], anchor: &[u8]) -> Option<usize> {
     None
 }
 
-/// What the unit is known by whose own key this certificate attests, under any serial number.
+/// The mark of the unit whose own key this certificate attests, under any serial number.
 pub(crate) fn unit_mark(leaf: &[u8]) -> Option<DeviceMark> {
     let (_, certificate) = X509Certificate::from_der(leaf).ok()?;
     let key = key_hash(certificate.public_key());
@@ -147,7 +146,7 @@ fn comparable(value: &Any<'_>) -> Vec<u8> {
         | Tag::NumericString
         | Tag::Ia5String
         | Tag::VisibleString => core::str::from_utf8(bytes).ok().map(str::to_owned),
-        // Latin 1, as everybody reads it.
+        // Latin 1, as all readers take it.
         Tag::T61String => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
         Tag::BmpString => {
             let units = bytes.chunks(2).map(|pair| match pair {

@@ -14,6 +14,7 @@ pub mod pages;
 pub mod payload;
 mod routes;
 pub mod send;
+pub mod settings;
 pub mod signed;
 pub mod status;
 pub mod store;
@@ -31,6 +32,7 @@ use tokio::sync::Semaphore;
 
 use self::ingest::Ingest;
 use self::ingest::keyring::Keyring;
+use self::settings::DeviceSettings;
 use self::thumbnail::Thumbnails;
 
 /// The name of the door.
@@ -40,11 +42,13 @@ pub const NAME: DoorName = DoorName::new("device");
 #[derive(Debug)]
 pub struct DeviceDoor;
 
-/// The name under which the outcome of an act gives the device that it was about.
+/// The member of an act's outcome that names the device.
 pub(crate) const DEVICE: &str = "device";
 
 /// What the door keeps in memory.
 pub struct Devices {
+    /// The settings, from `[device]` of `hallway.toml`.
+    pub settings: DeviceSettings,
     /// The way in for device transactions.
     pub ingest: Ingest,
     /// The devices' keys.

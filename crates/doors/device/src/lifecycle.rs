@@ -36,8 +36,8 @@ fn not_owner() -> Problem {
     Problem::new(Code::NotOwner, "only the owner of this device may do that")
 }
 
-/// Whether an operator suspended the device and `person` is none. One that was reported stolen comes
-/// back suspended as it was before, so that lifts nothing.
+/// Whether an operator suspended the device and `person` is no operator. A stolen device that was
+/// found is suspended as it was before, so reporting it stolen lifts no suspension.
 pub fn is_held(person: &Person, device: &Device) -> bool {
     device.state != DeviceState::Stolen
         && device.suspended_by == Some(SuspendedBy::Operator)
@@ -52,7 +52,7 @@ fn suspended_by_operator() -> Problem {
     )
 }
 
-/// What an act on a device gives.
+/// The outcome of an act on a device.
 const GIVEN: Option<Given> = Some((DEVICE, SchemaGenerator::subschema_for::<DeviceView>));
 
 /// What an act did, and the device as it is now.

@@ -19,12 +19,12 @@ use serde::Deserialize;
 use crate::store::DeviceTables;
 use crate::transactions::{self, TransactionRow};
 
-const PERIOD: Duration = Duration::from_secs(1);
+const SEND_EVERY: Duration = Duration::from_secs(1);
 
-/// Which transactions to follow.
+/// The transactions to follow.
 #[derive(Debug, Default, Deserialize)]
 pub struct Follow {
-    /// Only this device's.
+    /// Only transactions of this device.
     pub device: Option<String>,
 }
 
@@ -71,7 +71,7 @@ async fn next(mut position: Position) -> Option<(Result<Event, Infallible>, Posi
             let event = Event::default().event("transaction").json_data(&row).ok()?;
             return Some((Ok(event), position));
         }
-        tokio::time::sleep(PERIOD).await;
+        tokio::time::sleep(SEND_EVERY).await;
         position.load().await.ok()?;
     }
 }
@@ -85,7 +85,7 @@ impl Position {
         self.caller = session::find(&self.gateway, token)
             .await?
             .ok_or_else(Problem::unauthenticated)?;
-        // What they may see is asked again: a role may have changed, or an owner.
+        // Asked again each time: the caller's role or the owner of a device may have changed.
         let device = self.device.as_deref();
         let filter = transactions::filter(&self.gateway, &self.caller, device).await?;
         let reader = self.gateway.store.read();

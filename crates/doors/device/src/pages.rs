@@ -7,13 +7,13 @@ pub mod makers;
 pub mod names;
 pub mod transactions;
 
-/// What devices sent.
+/// The transactions of devices.
 pub const TRANSACTIONS: Place = Place::of_members("/transactions", "Transactions", 20);
 
 /// Devices.
 pub const DEVICES: Place = Place::of_members("/devices", "Devices", 10);
 
-/// Whose attestation is accepted.
+/// The makers whose devices are accepted.
 pub const MAKERS: Place = Place::of_operators("/makers", "Makers", 25);
 
 /// The pages to which the navigation leads.

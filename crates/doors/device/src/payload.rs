@@ -1,4 +1,4 @@
-//! Payloads: received within bounds, stored by content, handed out as what they are.
+//! Payloads: received within bounds, stored by content, and sent with the type of their bytes.
 
 pub mod sweep;
 
@@ -28,15 +28,15 @@ use tokio::time::timeout;
 use self::sweep::LONGEST_UPLOAD;
 use super::transactions::seen;
 use crate::DevicesOf;
-use crate::store::{Day, MAX_INLINE, ObjectName, PayloadLocation, Transaction};
+use crate::store::{Day, MAX_INLINE_BYTES, ObjectName, PayloadLocation, Transaction};
 
-/// A payload that stands still for so long is given up.
-const STALL: Duration = Duration::from_secs(30);
+/// How long a payload may bring no bytes before it is given up.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many payloads are stored at a time that are too large for the database. Each holds two or
 /// three parts in memory.
-pub const UPLOADS: usize = 64;
+pub const MOST_UPLOADS: usize = 64;
 /// Bytes that are written to the object store at a time.
-const PART: usize = 256 * 1024;
+const PART_BYTES: usize = 256 * 1024;
 
 /// Reads the payload, never more of it than the statement announces, and compares its hash.
 pub async fn receive(
@@ -47,7 +47,7 @@ pub async fn receive(
     body: Body,
 ) -> Result<PayloadLocation, Problem> {
     let described = &terms.payload;
-    let limit = gateway.limits.payload_bytes.get();
+    let limit = gateway.devices().settings.payload_bytes.get();
     if described.length > limit {
         return Err(Problem::new(
             Code::TooLarge,
@@ -72,7 +72,7 @@ pub async fn receive(
         hash: Context::new(&SHA256),
         start: starts_as(described.media_type.as_str()),
     };
-    if described.length <= MAX_INLINE as u64 {
+    if described.length <= MAX_INLINE_BYTES as u64 {
         let mut payload = Vec::with_capacity(described.length as usize);
         while let Some(chunk) = bytes.next().await? {
             payload.extend_from_slice(&chunk);
@@ -83,7 +83,7 @@ pub async fn receive(
     let _turn = gateway.devices().uploads.try_acquire().map_err(|_| {
         Problem::new(
             Code::Crowded,
-            "as many payloads are being stored as may be at a time; send it again in a moment",
+            "the gateway stores as many payloads as it can at a time; send it again in a moment",
         )
     })?;
     // Named by content: the same bytes sent twice on a day are one object, and a name says what is in it.
@@ -99,7 +99,7 @@ pub async fn receive(
         .put_multipart(&path)
         .await
         .map_err(storage)?;
-    let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
+    let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
     loop {
         match bytes.next().await {
             Ok(Some(chunk)) => {
@@ -129,12 +129,12 @@ struct Incoming<'g> {
     stream: axum::body::BodyDataStream,
     left: u64,
     hash: Context,
-    /// What is still to come of the bytes that the media type begins with.
+    /// The rest of the first bytes that the media type requires.
     start: &'static [u8],
 }
 
-/// How bytes of a media type begin, where the console treats that type as more than bytes: SOI and
-/// the marker that follows it (ISO/IEC 10918-1, B.2.1).
+/// The first bytes of a media type that the console shows as a picture: SOI and the marker that
+/// follows it (ISO/IEC 10918-1, B.2.1).
 fn starts_as(media_type: &str) -> &'static [u8] {
     match media_type {
         "image/jpeg" => &[0xff, 0xd8, 0xff],
@@ -144,7 +144,7 @@ fn starts_as(media_type: &str) -> &'static [u8] {
 
 impl Incoming<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        let chunk = timeout(STALL, self.stream.next()).await.map_err(|_| {
+        let chunk = timeout(STALL_TIMEOUT, self.stream.next()).await.map_err(|_| {
             Problem::new(
                 Code::Stalled,
                 "no bytes came for half a minute; send it again",
@@ -210,12 +210,12 @@ fn storage(error: object_store::Error) -> Problem {
 }
 
 /// Bytes of a payload that are read at a time.
-const PIECE: u64 = 256 * 1024;
+const PIECE_BYTES: u64 = 256 * 1024;
 
-/// The bytes of a transaction, read whole: only for what `most` bytes are enough.
+/// All bytes of a transaction, if they are at most `most`.
 ///
 /// # Errors
-/// 409 `too-large` when there are more, before any is read.
+/// 409 `too-large` if there are more; then none is read.
 pub async fn bytes(
     gateway: &Gateway,
     transaction: &Transaction,
@@ -238,7 +238,7 @@ pub async fn bytes(
     Ok(whole)
 }
 
-/// A part of the bytes of a transaction, each piece read when it is asked for.
+/// A range of the bytes of a transaction. Each piece is read when the reader asks for it.
 pub fn pieces(
     gateway: &Gateway,
     transaction: &Transaction,
@@ -246,7 +246,7 @@ pub fn pieces(
 ) -> BoxStream<'static, Result<Bytes, object_store::Error>> {
     let key = match &transaction.payload {
         PayloadLocation::Inline(bytes) => {
-            // At most MAX_INLINE bytes.
+            // At most MAX_INLINE_BYTES bytes.
             let part = part.start as usize..part.end as usize;
             let bytes = Bytes::copy_from_slice(bytes.get(part).unwrap_or_default());
             return stream::once(std::future::ready(Ok(bytes))).boxed();
@@ -260,7 +260,7 @@ pub fn pieces(
             if part.is_empty() {
                 return Ok(None);
             }
-            let end = part.end.min(part.start + PIECE);
+            let end = part.end.min(part.start + PIECE_BYTES);
             let piece = objects.get_range(&key, part.start..end).await?;
             Ok(Some((piece, end..part.end)))
         }
@@ -268,7 +268,8 @@ pub fn pieces(
     .boxed()
 }
 
-/// One payload, as it came. Only pictures keep their type: nothing else from a device is shown.
+/// Sends one payload unchanged. Only pictures keep their type, because nothing else from a device
+/// is shown.
 pub async fn payload(
     State(gateway): State<Gateway>,
     caller: Caller,

@@ -15,8 +15,8 @@ use super::{
 const MEMBER: Access = Access::Person(Role::Member);
 const OPERATOR: Access = Access::Person(Role::Operator);
 
-/// What devices send. All devices of a site may call from one address, and each has one request under
-/// way; what a device sends is signed before a byte of it is read.
+/// The bounds of a transaction. All devices of a site may call from one address, and each has one
+/// request under way; the signature is checked before a byte of the payload is read.
 const TRANSACTION: Bounds = Bounds {
     body: Takes::Streamed {
         most: Most::Payload,
@@ -29,7 +29,7 @@ const TRANSACTION: Bounds = Bounds {
     because: Some("a site's devices share one address, and pictures are stored as they come"),
 };
 
-/// All of them.
+/// All routes of the device door.
 pub(crate) fn all() -> Vec<Route> {
     vec![
 Route::post("/api/device/enrolments/statement", Access::Public, announce::statement)

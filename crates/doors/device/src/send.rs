@@ -1,7 +1,7 @@
 //! Taking a transaction: bytes that a device signed, in one round trip.
 //!
-//! The evidence comes in a header, so that whoever may not send is refused before a byte of the
-//! payload is read.
+//! The evidence comes in a header, so that a device that may not send is refused before a byte of
+//! the payload is read.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -56,7 +56,7 @@ pub async fn send(
 fn already_accepted(receipt: &Receipt) -> Problem {
     Problem::new(
         Code::AlreadyAccepted,
-        "this very statement was accepted before; here is its receipt",
+        "this statement was accepted before; here is its receipt",
     )
     .with("receipt", Base64Url(receipt.encode()).to_string())
 }
@@ -120,7 +120,7 @@ async fn admitted(
         .by_statement(&sent.signed.challenge().into())
         .await?
     {
-        // The device did not get its receipt, or somebody repeats what they overheard.
+        // The device did not get its receipt, or an eavesdropper repeats the request.
         let receipt = gateway.ledger.receipt_of(reader, &record).await?;
         return Err(already_accepted(&receipt));
     }
@@ -142,13 +142,14 @@ async fn admitted(
         delivery: terms.delivery,
         made: key.made,
     };
+    let settings = &gateway.devices().settings;
     times.judge(
         gateway.now(),
-        gateway.clock_skew(),
-        gateway.limits.queued_days.get(),
+        settings.clock_skew(),
+        settings.queued_days.get(),
     )?;
     if terms.sequence <= standing.last_sequence {
-        // Before its payload is read: what is refused in any case is not stored for it.
+        // Checked before the payload is read, so that a refused payload is not stored.
         let (last, got) = (standing.last_sequence, terms.sequence);
         return Err(problem(Refused::Sequence { last, got }.into()));
     }

@@ -1,4 +1,4 @@
-//! What devices sent, with its evidence.
+//! The bytes that devices sent, with their evidence.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -16,8 +16,8 @@ use super::store::Device;
 use super::{payload, transactions};
 use crate::DevicesOf;
 
-/// What a device's transactions rest on now: its claim, with what that rests on. Nothing before
-/// there is one.
+/// The receipts that the transactions of a device rest on now: its claim, and the receipts that the
+/// claim rests on; `None` before the claim.
 pub async fn grounds_of_device(
     gateway: &Gateway,
     device: &Device,
@@ -31,7 +31,7 @@ pub async fn grounds_of_device(
     }
 }
 
-/// What a device sent, with its bundle inside, if its format has a place for it.
+/// The file that a device sent, with its bundle inside, if the format has a place for it.
 pub async fn file(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -43,7 +43,7 @@ pub async fn file(
     let record = record.ok_or_else(|| Problem::not_found("evidence"))?;
     let bundle = bundle_of(&gateway, &record).await?;
     let turn = gateway.devices().thumbnails.turn().await?;
-    let most = gateway.limits.payload_bytes.get();
+    let most = gateway.devices().settings.payload_bytes.get();
     let file = payload::bytes(&gateway, &transaction, most).await?;
     let media_type = MediaType::of_picture(&file).unwrap_or(MediaType::BYTES);
     let embedded = tokio::task::spawn_blocking(move || {
@@ -66,7 +66,8 @@ pub async fn file(
         length: transaction.length + inserted.len() as u64,
         cache: "private, max-age=3600",
     };
-    // Read once more, as it is sent: a file does not wait in memory for a slow reader.
+    // The file is read again while it is sent, so that it does not wait in memory for a slow
+    // reader.
     let before = payload::pieces(&gateway, &transaction, 0..at);
     let after = payload::pieces(&gateway, &transaction, at..transaction.length);
     let evidence = stream::once(std::future::ready(Ok(inserted)));
@@ -74,16 +75,16 @@ pub async fn file(
     Ok(request.answer(content, body))
 }
 
-/// What a file with evidence has more than without.
+/// The bytes that evidence adds to a file.
 #[derive(Debug, PartialEq, Eq)]
 struct Insertion {
-    /// Behind how many of its bytes.
+    /// The number of bytes in front of the added ones.
     at: u64,
     inserted: Bytes,
 }
 
 impl Insertion {
-    /// What makes `longer` of `file`.
+    /// The difference between `file` and `longer`.
     fn of(file: &[u8], longer: &[u8]) -> Self {
         let same = file.iter().zip(longer).take_while(|(a, b)| a == b);
         let at = same.count();

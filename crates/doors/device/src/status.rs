@@ -43,14 +43,18 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Turned
     }
     let reader = gateway.store.read();
     let id = &asked.signed.credential_id;
-    // The signature counter is judged among transactions, where the order is known: a question may
-    // overtake what was signed offline before it.
+    // Transactions check the signature counter, because their order is known: a question may
+    // overtake transactions that were signed offline before it.
     match gateway.devices().keyring.get(reader, id).await? {
         Some(key) => {
             let _ = asked.verify(gateway, &key.record)?;
             let of_device = TurnedAway::of(key.device);
-            near(gateway.now(), asked.statement.issued, gateway.clock_skew())
-                .map_err(&of_device)?;
+            near(
+                gateway.now(),
+                asked.statement.issued,
+                gateway.devices().settings.clock_skew(),
+            )
+            .map_err(&of_device)?;
             let said = question.set_aside.map(|count| count.min(MOST_SET_ASIDE));
             registered(gateway, &key, said).await.map_err(of_device)
         }
@@ -61,7 +65,11 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Turned
                 .await?
                 .ok_or_else(unknown)?;
             let _ = asked.verify(gateway, &waiting.record())?;
-            near(gateway.now(), asked.statement.issued, gateway.clock_skew())?;
+            near(
+                gateway.now(),
+                asked.statement.issued,
+                gateway.devices().settings.clock_skew(),
+            )?;
             Ok(announced(gateway, &waiting).await?)
         }
     }
@@ -91,15 +99,15 @@ async fn announced(gateway: &Gateway, waiting: &Announcement) -> Result<Status, 
     })
 }
 
-/// How often it is noted that a device asked, and how often another number of files set aside, in
-/// milliseconds.
+/// How many milliseconds pass between two notes that a device asked, or that its number of files
+/// set aside changed.
 const NOTED_EVERY_MS: u64 = 60_000;
 
 /// The most files set aside that are counted.
 const MOST_SET_ASIDE: u32 = 10_000;
 
-/// A device that asks for the first time after its claim is registered from then on. `said` is how
-/// many files it has set aside.
+/// Answers a registered device. A device that asks for the first time after its claim becomes
+/// registered. `said` is how many files it has set aside.
 async fn registered(
     gateway: &Gateway,
     key: &DeviceKey,
@@ -130,7 +138,8 @@ async fn registered(
     })
 }
 
-/// The device, if the key is its own: a credential that it has replaced since is no longer enrolled.
+/// The device that signs with the key. A credential that the device has replaced is no longer
+/// enrolled.
 async fn enrolled(reader: &Unit<'_>, key: &DeviceKey) -> Result<Device, Problem> {
     let device = reader.devices().get(key.device).await?;
     let current = |device: &Device| {
@@ -140,18 +149,18 @@ async fn enrolled(reader: &Unit<'_>, key: &DeviceKey) -> Result<Device, Problem>
     device.filter(current).ok_or_else(unknown)
 }
 
-/// What a question changes about what is kept.
+/// What the gateway notes about a device that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Note {
-    /// That the device asked.
+    /// The time of the question.
     Seen,
-    /// That it asked, and has so many files set aside.
+    /// The time of the question, and the number of files set aside.
     SetAside(u32),
 }
 
 impl Note {
-    /// What is to be noted of a question in which the device says how many files it has set aside. One
-    /// of a device that may send nothing changes nothing, however often it asks.
+    /// What to note of a question in which the device says how many files it has set aside. The
+    /// question of a device that may not send changes nothing.
     fn of(device: &Device, said: Option<u32>, now: Timestamp) -> Option<Self> {
         let is_new = match device.state {
             DeviceState::Claimed => true,
@@ -179,7 +188,7 @@ async fn note(
     said: Option<u32>,
     now: Timestamp,
 ) -> Result<Device, Problem> {
-    // Somebody may have suspended it meanwhile.
+    // The device may have been suspended meanwhile.
     let mut device = enrolled(unit, key).await?;
     match Note::of(&device, said, now) {
         None => return Ok(device),

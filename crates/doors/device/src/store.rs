@@ -22,7 +22,7 @@ pub use ownership::{Ownership, OwnershipRows};
 pub use payload_sweep::PayloadSweepRows;
 pub use standing::{Advance, Standing, StandingRows};
 pub use transaction::{
-    MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRows,
+    MAX_INLINE_BYTES, PayloadLocation, Transaction, TransactionFilter, TransactionRows,
 };
 
 /// The tables of the device door, as a unit of work has them.

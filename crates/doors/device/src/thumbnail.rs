@@ -1,7 +1,7 @@
-//! Pictures, small: for lists.
+//! Thumbnails of pictures, for lists.
 //!
-//! A picture is the largest thing that a request makes the gateway hold: so they are read and decoded
-//! one after the other, and what came of the last ones is kept.
+//! A picture is the largest thing that a request makes the gateway hold in memory. So pictures are
+//! decoded one after the other, and the newest thumbnails are kept.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Cursor;
@@ -22,14 +22,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{DevicesOf, payload, transactions};
 
 /// The longer side of a thumbnail, in pixels: twice what lists show, for dense screens.
-const SIDE: u32 = 192;
-/// Bounds what a hostile picture can cost.
-const MAX_SIDE: u32 = 16_384;
-const MAX_ALLOC: u64 = 256 << 20;
+const SIDE_PIXELS: u32 = 192;
+/// The longest side of a picture that is decoded, in pixels: bounds the cost of a hostile picture.
+const MAX_SIDE_PIXELS: u32 = 16_384;
+const MAX_ALLOC_BYTES: u64 = 256 << 20;
 /// How many thumbnails are kept: about 10 KB each.
-const KEPT: usize = 512;
+const MOST_KEPT: usize = 512;
 
-/// Thumbnails that were made lately, and the turn at holding a whole payload in memory.
+/// The newest thumbnails, and the turn at holding a whole payload in memory.
 #[derive(Debug)]
 pub struct Thumbnails {
     turn: Arc<Semaphore>,
@@ -53,7 +53,7 @@ impl Default for Thumbnails {
 }
 
 impl Thumbnails {
-    /// The turn at holding a whole payload in memory, of which there is one.
+    /// Waits for the turn at holding a whole payload in memory. There is one turn.
     ///
     /// # Errors
     /// 503 when the gateway stops.
@@ -72,7 +72,7 @@ impl Thumbnails {
         if made.small.insert(sha256, small).is_none() {
             made.order.push_back(sha256);
         }
-        if made.order.len() > KEPT
+        if made.order.len() > MOST_KEPT
             && let Some(oldest) = made.order.pop_front()
         {
             made.small.remove(&oldest);
@@ -98,13 +98,13 @@ pub async fn get(
         None => {
             let turn = gateway.devices().thumbnails.turn().await?;
             match gateway.devices().thumbnails.made(&sha256) {
-                // Somebody asked for the same one before.
+                // Another request has made the same thumbnail meanwhile.
                 Some(small) => small,
                 None => {
-                    let most = gateway.limits.payload_bytes.get();
+                    let most = gateway.devices().settings.payload_bytes.get();
                     let jpeg = payload::bytes(&gateway, &transaction, most).await?;
                     let small = tokio::task::spawn_blocking(move || {
-                        // The turn ends with the work, also when nobody waits for it any more.
+                        // The turn ends with the work, also if the request was given up.
                         let _turn = turn;
                         shrink(&jpeg).ok().map(Bytes::from)
                     });
@@ -127,12 +127,17 @@ pub async fn get(
 
 fn shrink(jpeg: &[u8]) -> Result<Vec<u8>, ImageError> {
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_ALLOC);
+    limits.max_image_width = Some(MAX_SIDE_PIXELS);
+    limits.max_image_height = Some(MAX_SIDE_PIXELS);
+    limits.max_alloc = Some(MAX_ALLOC_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(jpeg), ImageFormat::Jpeg);
     reader.limits(limits);
-    let small = DynamicImage::ImageRgb8(reader.decode()?.thumbnail(SIDE, SIDE).to_rgb8());
+    let small = DynamicImage::ImageRgb8(
+        reader
+            .decode()?
+            .thumbnail(SIDE_PIXELS, SIDE_PIXELS)
+            .to_rgb8(),
+    );
     let mut out = Cursor::new(Vec::new());
     small.write_to(&mut out, ImageFormat::Jpeg)?;
     Ok(out.into_inner())
@@ -146,7 +151,7 @@ mod tests {
     fn a_photograph_becomes_small_and_keeps_its_shape() {
         let small = shrink(include_bytes!("../../../cli/photographs/cat.jpg")).unwrap();
         let picture = image::load_from_memory(&small).unwrap();
-        assert_eq!(picture.width(), SIDE);
+        assert_eq!(picture.width(), SIDE_PIXELS);
         assert!((120..135).contains(&picture.height()));
         assert!(small.len() < 16_000);
     }
@@ -159,13 +164,13 @@ mod tests {
             name[..8].copy_from_slice(&number.to_be_bytes());
             name
         };
-        for number in 0..=KEPT {
+        for number in 0..=MOST_KEPT {
             thumbnails.keep(name(number), None);
             thumbnails.keep(name(number), None);
         }
         assert_eq!(thumbnails.made(&name(0)), None);
         assert_eq!(thumbnails.made(&name(1)), Some(None));
-        assert_eq!(thumbnails.made(&name(KEPT)), Some(None));
+        assert_eq!(thumbnails.made(&name(MOST_KEPT)), Some(None));
     }
 
     #[test]

@@ -10,23 +10,23 @@ use super::unattended::near;
 
 const DAY_MS: u64 = 86_400_000;
 
-/// What a transaction says of time, and what is known about its key.
+/// The times that a transaction states, and the age of its key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     /// When it was signed.
     pub(super) issued: Timestamp,
     /// When its bytes were taken.
     pub(super) taken: Timestamp,
-    /// Whether that was just now.
+    /// Whether the device sent it at once.
     pub(super) delivery: Delivery,
     /// When the credential that signed it was made.
     pub(super) made: Timestamp,
 }
 
 impl Times {
-    /// Live means now; queued means not in the future and not too old: both when the bytes were
-    /// taken and when they were signed. Nothing is signed before the credential was made, nor before
-    /// the bytes were there. All of it to a clock that may be off by `skew`.
+    /// Checks when the bytes were taken and when they were signed: a live transaction is of now, a
+    /// queued one is neither of the future nor too old. Nothing is signed before the credential was
+    /// made, nor before the bytes were taken. The clock of the device may be off by `skew`.
     ///
     /// # Errors
     /// 403 `clock-skew` for the future, `stale` for the past; either tells the gateway's time, with

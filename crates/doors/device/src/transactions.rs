@@ -1,4 +1,4 @@
-//! The transactions that were taken, for those who may see them.
+//! Lists of transactions, for the people who may see them.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,7 +22,7 @@ pub struct TransactionRow {
     pub evidence: String,
     /// Its place in the log.
     pub log_index: u64,
-    /// Which device.
+    /// The id of the device.
     #[schemars(with = "String")]
     pub device: DeviceId,
     /// What the owner of that time called the device.
@@ -43,10 +43,10 @@ pub struct TransactionRow {
     pub file_name: String,
 }
 
-/// Which transactions to list.
+/// The transactions to list.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct ListQuery {
-    /// Only this device's.
+    /// Only transactions of this device.
     pub device: Option<String>,
     // Not a flattened PageQuery: through `flatten` a query string gives no numbers.
     /// The `next` of the page before; nothing for the first page.
@@ -55,7 +55,7 @@ pub struct ListQuery {
     pub limit: Option<u64>,
 }
 
-/// Which transactions the caller may list: those of the devices that were theirs at the time.
+/// The transactions that the caller may list: those of devices that the caller owned at that time.
 pub async fn filter(
     gateway: &Gateway,
     caller: &Caller,
@@ -161,8 +161,8 @@ pub async fn seen(
     }
 }
 
-/// Whether a person may see what an entry of the log says about a device: whoever owned the device
-/// then, and whoever runs the realm.
+/// Whether a person may see an entry of the log about a device: the person who owned the device at
+/// that time, operators and owners may.
 pub async fn was_theirs(
     gateway: &Gateway,
     person: &Person,

@@ -1,4 +1,4 @@
-//! What devices sign with nobody present: decoded, attributed and verified.
+//! Statements that devices sign with nobody present: decoded, attributed and verified.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::ingest::keyring::DeviceKey;
 
 /// A signed statement of a device, decoded and for this realm, its signature not yet checked.
 pub struct Unverified {
-    /// As it came.
+    /// The bytes as they came.
     pub signed: HashedStatement,
     /// Its statement.
     pub statement: Statement,
@@ -73,18 +73,18 @@ impl Unverified {
     }
 }
 
-/// A refusal, and the device that it is about once its signature was checked: nobody else's refusal
-/// is told as a device's.
+/// A refusal, with the device that it is about. The device is named only after its signature was
+/// checked, so that no stranger's request is counted as the device's.
 #[derive(Debug)]
 pub struct TurnedAway {
     /// Why.
     pub problem: Problem,
-    /// Which device, where that is certain.
+    /// The device, if its signature was checked.
     pub device: Option<DeviceId>,
 }
 
 impl TurnedAway {
-    /// A refusal of a device that proved to be it.
+    /// A refusal of a device whose signature was checked.
     pub fn of(device: DeviceId) -> impl Fn(Problem) -> Self {
         move |problem| Self {
             problem,
@@ -108,7 +108,7 @@ impl From<StoreError> for TurnedAway {
     }
 }
 
-/// Judges the model of a device's key, once for each time that something new is known.
+/// Judges the model of a device's key. A verdict holds until the metadata or the policies change.
 ///
 /// # Errors
 /// 403 `model-refused`.
@@ -127,14 +127,14 @@ pub async fn admit(gateway: &Gateway, reader: &Unit<'_>, key: &DeviceKey) -> Res
     Ok(())
 }
 
-/// Refuses a time that is too far from ours, and tells ours.
+/// Refuses a time that is too far from the gateway's, and names the gateway's time.
 pub fn near(now: Timestamp, theirs: Timestamp, skew: Duration) -> Result<(), Problem> {
     if now.distance(theirs) <= skew {
         return Ok(());
     }
     Err(Problem::new(
         Code::ClockSkew,
-        format!("the device says it is {theirs}, here it is {now}; set its clock"),
+        format!("the clock of the device shows {theirs}, that of the gateway {now}; set the device's clock"),
     )
     .with("now_ms", now.as_ms()))
 }

@@ -14,7 +14,7 @@ use hallway_spine::store::{StoreError, TokenHash};
 use super::certificate;
 use crate::store::{HallAgent, HallTables};
 
-/// Takes a machine in, once per token.
+/// Lets a machine join as an agent, once for each token.
 pub async fn join(
     State(gateway): State<Gateway>,
     peer: Peer,
@@ -62,7 +62,7 @@ async fn use_up(
     joined.ok_or_else(spent)
 }
 
-/// One answer for unknown, used and expired tokens.
+/// The refusal of a token, the same for unknown, used and expired ones.
 fn spent() -> Problem {
     Problem::new(
         Code::Token,

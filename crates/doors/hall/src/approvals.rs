@@ -1,4 +1,4 @@
-//! Openings that open nothing before somebody else approved them.
+//! Openings that wait until a second person approves them.
 
 use async_trait::async_trait;
 use axum::Json;
@@ -19,22 +19,22 @@ use super::grants::{GrantRequest, GrantRow, name_among, name_of};
 use crate::HallDoor;
 use crate::store::{Approval, Given, Grant, GrantState, HallTables};
 
-/// How many of those who could approve are named.
-const NAMED: u32 = 8;
+/// How many of the possible approvers are named.
+const MOST_NAMED: u32 = 8;
 
-/// An opening that waits, for somebody who can approve it.
+/// An opening that waits, as a possible approver sees it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct WaitingRow {
-    /// The grant that opens then.
+    /// The grant that the approval opens.
     #[serde(flatten)]
     pub grant: GrantRow,
-    /// The name of who opened it.
+    /// The name of the person who opened it.
     pub name: String,
     /// Until when it can be approved, milliseconds since 1970.
     pub approve_until_ms: u64,
 }
 
-/// What `grant` waits for, if it does.
+/// The approval that `grant` waits for, if it waits.
 ///
 /// # Errors
 /// The database.
@@ -57,7 +57,7 @@ pub async fn waits_of(
     }))
 }
 
-/// Some of those who can approve what `opener` opens, who may be nobody of this realm.
+/// Some people who can approve an opening of `opener`, who may be a visitor.
 async fn approvers(
     reader: &Unit<'_>,
     role: Role,
@@ -69,14 +69,14 @@ async fn approvers(
         .filter(|held| *held >= role)
         .collect();
     // One more, because the opener may be among them.
-    let limit = Limit::nearest(u64::from(NAMED) + 1);
+    let limit = Limit::nearest(u64::from(MOST_NAMED) + 1);
     let mut people = reader.people().active(&roles, limit).await?;
     people.retain(|person| Some(person.id) != opener);
-    people.truncate(NAMED as usize);
+    people.truncate(MOST_NAMED as usize);
     Ok(people)
 }
 
-/// Refuses an opening that nobody but the opener could approve.
+/// Refuses an opening that only the opener could approve.
 ///
 /// # Errors
 /// 409 `nobody-can-approve`.
@@ -109,7 +109,7 @@ pub fn may(gateway: &Gateway, person: &Person, grant: &Grant) -> Result<Approval
     let Some(approval) = waiting else {
         return Err(Problem::new(
             Code::NotWaiting,
-            "this opening does not wait for an approval, or not any longer",
+            "this opening does not wait, or no longer waits, for an approval",
         ));
     };
     if grant.person == person.id {
@@ -124,7 +124,7 @@ pub fn may(gateway: &Gateway, person: &Person, grant: &Grant) -> Result<Approval
     Ok(approval)
 }
 
-/// The openings that wait for `caller`, the newest first; as many as one look at the store tells.
+/// The openings that wait for `caller`, the newest first, as many as one query returns.
 ///
 /// # Errors
 /// The database.
@@ -186,7 +186,7 @@ impl Perform<HallDoor> for Approve {
         if !same {
             return Err(Problem::new(
                 Code::OtherOpening,
-                "what was approved is not what was opened",
+                "the approval is for another opening than the grant's",
             ));
         }
         let given = Given {
@@ -197,7 +197,7 @@ impl Perform<HallDoor> for Approve {
         if !grants.approve(grant.id, &given).await? {
             return Err(Problem::new(
                 Code::NotWaiting,
-                "somebody else was faster: this opening waits no longer",
+                "another person approved this opening first; it no longer waits",
             ));
         }
         Ok(actor.done())

@@ -24,7 +24,7 @@ use crate::HallsOf;
 use crate::channel::inside::Thing;
 use crate::channel::{Presence, Standing};
 
-/// Where a request for files points.
+/// The path parameters of a request for files.
 #[derive(Debug, Deserialize)]
 pub struct Place {
     realm: String,
@@ -37,11 +37,11 @@ pub struct Entered {
     presence: Arc<Presence>,
     /// The grant at home.
     pub standing: Arc<Standing>,
-    /// Goes there.
+    /// The way to the hall.
     pub proxy: Proxy,
 }
 
-/// The names in an address.
+/// The realm and the hall of an address.
 ///
 /// # Errors
 /// 404.
@@ -52,10 +52,10 @@ pub fn named(realm: &str, hall: &str) -> Result<(RealmName, HallName), Problem> 
     }
 }
 
-/// The grant of this session in a hall of `host`, and the way there.
+/// The grant of this session in a hall of `host`, and the way to the hall.
 ///
 /// # Errors
-/// The grant holds no longer, or the partner is none any more.
+/// The grant has ended, or the partnership has.
 pub async fn entered(
     gateway: &Gateway,
     caller: &Caller,
@@ -109,7 +109,7 @@ pub async fn files(
     serve(&gateway, &caller, &place, request).await
 }
 
-/// What HTML and fetch have no method for.
+/// Changes for which HTML and fetch have no method.
 pub async fn change(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -138,7 +138,7 @@ async fn serve(
         .map_err(|_| Problem::not_found("store"))?;
     let entered = entered(gateway, caller, &host, &hall).await?;
     let entered = entered.ok_or_else(|| not_open(&hall))?;
-    // The partner decides, but what was not even asked for at home does not leave it.
+    // The partner decides, but a request beyond the rights that were granted at home is not sent.
     entered.standing.access(&store)?;
     let thing = Thing::Store(store.clone());
     let pass = entered.presence.pass_for(&entered.standing, thing);

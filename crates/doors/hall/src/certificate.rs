@@ -42,7 +42,8 @@ pub fn guest(
     issue(gateway, party, public_key, ends.as_ms(), Some(provenance))
 }
 
-/// A certificate for an agent's key. It lasts as long as any, and is renewed without anybody.
+/// A certificate for an agent's key. It lasts as long as a certificate may, and renewing it needs
+/// nobody.
 pub fn agent(
     gateway: &Gateway,
     hall: &HallName,

@@ -1,4 +1,4 @@
-//! The hall door's data plane: who comes in over the hall listener, and what it is let through to.
+//! The data plane of the hall door: the connections to the hall listener, and what each may reach.
 //!
 //! [`Standing`] says whether a grant opens anything now. [`Inside`] knows who is inside through
 //! this gateway, asks again every two seconds, and cuts everybody who may no longer be there.

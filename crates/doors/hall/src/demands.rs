@@ -1,4 +1,4 @@
-//! What an admission demands, as asked for, and what of it is so for whoever looks.
+//! The demands of an admission, and whether a key meets them.
 
 pub mod left;
 pub mod needs;
@@ -17,19 +17,19 @@ use serde::Deserialize;
 use self::needs::{Case, Unmet, Weighed};
 use crate::store::HallGuest;
 
-/// What is demanded besides being admitted, all of it optional.
+/// The demands of an admission, each optional.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NeedsRequest {
     /// `hardware`, or the least certification: `L1`, `L1+`, `L2`, `L2+`, `L3`, `L3+`.
     pub key: Option<String>,
-    /// The least role of who has to approve each opening: `member`, `operator`, `owner`.
+    /// The least role of the person who has to approve each opening: `member`, `operator`, `owner`.
     pub approval: Option<String>,
     /// `mon-fri 08:00-18:00 Europe/Berlin`.
     pub hours: Option<String>,
 }
 
-/// The demands, if somebody could meet them.
+/// The demands, if a key could meet them.
 ///
 /// # Errors
 /// 400 says what is wrong; 409 `nothing-known` where no key could be told from another.
@@ -69,7 +69,7 @@ pub struct KnownKey {
 }
 
 impl KnownKey {
-    /// Those that `person` has, the newest first.
+    /// The keys of `person`, the newest first.
     ///
     /// # Errors
     /// The database.
@@ -85,7 +85,7 @@ impl KnownKey {
         Ok(keys)
     }
 
-    /// This one.
+    /// The key with this credential id.
     ///
     /// # Errors
     /// The database.
@@ -94,7 +94,7 @@ impl KnownKey {
         Ok(Self { key, attestation })
     }
 
-    /// By what it is judged.
+    /// The facts by which admissions are judged for this key.
     pub const fn facts(&self) -> KeyFacts<'_> {
         KeyFacts::of(&self.key, self.attestation.as_ref())
     }
@@ -106,7 +106,7 @@ pub fn to_hall<'a>(admissions: &'a [HallGuest], hall: &HallName) -> Vec<&'a Hall
     admissions.iter().filter(to).collect()
 }
 
-/// What an opening is judged by before anybody approved it.
+/// The facts by which an opening is judged before its approval.
 fn case<'a>(gateway: &'a Gateway, key: &'a KnownKey, now: Timestamp) -> Case<'a> {
     Case {
         models: &gateway.models,
@@ -116,7 +116,7 @@ fn case<'a>(gateway: &'a Gateway, key: &'a KnownKey, now: Timestamp) -> Case<'a>
     }
 }
 
-/// What `admissions` come to now for whoever holds `key`.
+/// The rights that `admissions` give the holder of `key` now.
 pub fn weighed(
     gateway: &Gateway,
     admissions: &[&HallGuest],
@@ -129,7 +129,7 @@ pub fn weighed(
     needs::weigh(each, &case(gateway, key, now))
 }
 
-/// What is missing now for whoever holds `key`.
+/// The demands that are not met now for the holder of `key`.
 pub fn unmet(gateway: &Gateway, admission: &HallGuest, key: &KnownKey) -> Vec<Unmet> {
     needs::unmet(&admission.needs, &case(gateway, key, gateway.now()))
 }

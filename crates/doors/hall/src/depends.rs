@@ -1,4 +1,4 @@
-//! What depends on what at the hall door: grants, admissions, and invitations of agents and partners.
+//! The dependencies of the hall door: grants, admissions, and invitations of agents and partners.
 //!
 //! `hanging_on` is the whole table. See [`hallway_spine::depends`].
 
@@ -14,12 +14,12 @@ use super::demands::left::{Left, left_by_admissions};
 use super::store::{End, EndCause, EndedBy, GrantKind, GrantsOf, PartnerState};
 use crate::store::HallTables;
 
-/// Something of this door that has just ended, or become less, or something on which it stands.
+/// Something that has just ended or become less: of this door, or of the spine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Something on which every door stands.
+    /// Something of the spine.
     Below(depends::Ended),
-    /// An admission to a hall, or some of what it gave.
+    /// An admission to a hall, or some of its rights.
     Admission(HallName),
     /// A hall.
     Hall(HallName),
@@ -27,25 +27,24 @@ pub enum Ended {
     Partnership(RealmName),
 }
 
-/// What hangs on something else.
+/// The rows that depend on something that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Hanging {
-    /// What was granted.
+    /// Grants.
     Grants(GrantsOf),
-    /// Of what was granted, that to which nobody is admitted any more.
+    /// Grants to which no admission leads any more.
     BeyondAdmissions(GrantsOf),
-    /// Visits to partners for which a person stated another role than they have now.
+    /// Visits to partners for which the person stated a role that has changed since.
     VisitsInOtherRole(PersonId),
-    /// What a person approved in a role that they do not have any more.
+    /// Grants that a person approved in a role that has changed since.
     ApprovedInOtherRole(PersonId),
-    /// Invitations of agents and partners that nobody took up yet. With one of a person's keys, or
-    /// with any.
+    /// Unused invitations of agents and partners, by one of a person's keys or by any of them.
     HandedOut(PersonId, Option<CredentialId>),
-    /// What a partner's people were admitted to.
+    /// Admissions of a partner's people.
     AdmissionsOf(RealmName),
 }
 
-/// The table: what hangs on what ended.
+/// The table: what depends on what ended.
 fn hanging_on(ended: &Ended) -> Vec<Hanging> {
     use Hanging::{
         AdmissionsOf, ApprovedInOtherRole, BeyondAdmissions, Grants, HandedOut, VisitsInOtherRole,
@@ -87,7 +86,7 @@ fn hanging_on(ended: &Ended) -> Vec<Hanging> {
     }
 }
 
-/// Why a grant ended that hung on it.
+/// The cause with which a grant ends that depended on it.
 const fn cause(ended: &Ended) -> EndCause {
     use depends::Ended as Below;
     match ended {
@@ -107,8 +106,8 @@ const fn cause(ended: &Ended) -> EndCause {
     }
 }
 
-/// Ends all that hung on what `ended`. `by` is whose act it was; nobody's where the gateway found it
-/// out.
+/// Ends all that depended on `ended`. `by` is the person whose act it was; `None` if the gateway
+/// found it out.
 ///
 /// # Errors
 /// The database.
@@ -121,7 +120,7 @@ pub async fn end(
     walked(&Walk::new(gateway, unit, by), ended).await
 }
 
-/// Ends all that hung on what the act of `actor` ended.
+/// Ends all that depended on what the act of `actor` ended.
 ///
 /// # Errors
 /// The database.
@@ -129,7 +128,7 @@ pub async fn end_by(actor: &Actor<'_>, ended: Ended) -> Result<(), Problem> {
     end(actor.gateway, actor.unit, ended, Some(actor.person.id)).await
 }
 
-/// The same, on a walk that goes on.
+/// As [`end`], within a walk.
 ///
 /// # Errors
 /// The database.

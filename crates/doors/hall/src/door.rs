@@ -1,4 +1,4 @@
-//! What the program is told of the hall door.
+//! The hall door as an entry of the list of doors.
 
 use std::time::Duration;
 
@@ -80,7 +80,8 @@ impl Door for HallDoor {
         Ok(Vec::new())
     }
 
-    /// Somebody who is inside a hall by what is no longer so is put out at once, not at the next look.
+    /// Cuts at once, and not at the next look, the connections of people who may no longer be
+    /// inside.
     async fn after_act(&self, gateway: &Gateway) {
         gateway.partners().wake();
         gateway.halls().inside.look_again(gateway).await;
@@ -88,7 +89,7 @@ impl Door for HallDoor {
 
     async fn measure(&self, gateway: &Gateway, registry: &mut Registry) {
         let waiting = gateway.partners().farewells_waiting();
-        let help = "Ended visits of which the partner was not told yet";
+        let help = "Ended visits that the partner was not told of yet";
         registry.register("farewells_waiting", help, metrics::gauge(waiting));
     }
 

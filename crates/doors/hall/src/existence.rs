@@ -1,4 +1,4 @@
-//! That a hall is there: `hall.create` and `hall.remove`.
+//! Making and removing halls: `hall.create` and `hall.remove`.
 
 use async_trait::async_trait;
 use hallway_evidence::statement::hall::{Create, HallName, Remove};
@@ -25,7 +25,7 @@ pub struct CreateRequest {
     title: String,
 }
 
-/// The hall; everybody in it is put out.
+/// The hall to remove; everybody inside is put out.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveRequest {
@@ -108,7 +108,7 @@ pub async fn exists(actor: &Actor<'_>, hall: &HallName) -> Result<(), Problem> {
     found.map(drop).ok_or_else(|| missing(hall))
 }
 
-/// A refusal of the store, in the words of a hall.
+/// A refusal of the store, as a problem about a hall.
 pub fn refused(error: StoreError) -> Problem {
     match error {
         StoreError::Missing(what) => Problem::not_found(what),

@@ -1,5 +1,5 @@
-//! A hall's files for a browser, under its session and the grant that a touch gave that session. The
-//! hall is one of ours; [`super::away`] is about partners'.
+//! The files of a hall for a browser, under its session and the grant that a touch gave that
+//! session. The hall is one of this realm; [`super::away`] is for halls of partners.
 
 use std::sync::Arc;
 
@@ -24,11 +24,11 @@ use crate::channel::{Presence, Standing};
 use crate::store::{Grant, GrantState, HallTables};
 use crate::{HallsOf, channel};
 
-/// What a browser does to a file besides reading and writing it.
+/// A change by a browser, besides reading and writing a file.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Change {
-    /// Give it another name, in another folder perhaps; nothing is overwritten.
+    /// Rename the file, also into another folder; nothing is overwritten.
     Rename {
         /// The new path in the store, percent-encoded, without a slash in front.
         to: String,
@@ -37,7 +37,7 @@ pub enum Change {
     MakeFolder {},
 }
 
-/// Where a request points.
+/// The path parameters of a request.
 #[derive(Debug, Deserialize)]
 pub struct Place {
     name: String,
@@ -45,7 +45,7 @@ pub struct Place {
 }
 
 impl Change {
-    /// As WebDAV asks for it, for the file at `uri` in a store that is reached at `mount`.
+    /// The change as a WebDAV request for the file at `uri`, in a store that is reached at `mount`.
     fn into_request(self, uri: Uri, mount: &str) -> Result<Request, Problem> {
         let mut request = Request::builder().uri(uri);
         match self {
@@ -67,7 +67,7 @@ impl Change {
     }
 }
 
-/// The grant of this session in a hall, one of ours or of the partner `host`, and whoever holds it.
+/// The grant of this session in a hall of this realm or of the partner `host`, and its holder.
 pub async fn entered(
     gateway: &Gateway,
     caller: &Caller,
@@ -78,7 +78,7 @@ pub async fn entered(
     let grants = gateway.store.read().grants();
     let session = &caller.session.token;
     let grants = grants.of_session(session, host, hall, now).await?;
-    // The newest: a touch for more or for less replaces what was open before, once it opens.
+    // The newest grant: a touch for other rights replaces the grant of before, once it opens.
     let open = |grant: &&Grant| grant.state(now) == GrantState::Open;
     let Some(grant) = grants.iter().find(open) else {
         return Ok(None);
@@ -127,7 +127,7 @@ pub async fn files(
     serve(&gateway, &caller, &place, request).await
 }
 
-/// What HTML and fetch have no method for.
+/// Changes for which HTML and fetch have no method.
 pub async fn change(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -138,8 +138,7 @@ pub async fn change(
     serve(&gateway, &caller, &place, request).await
 }
 
-/// The [`Change`] that a request asks for, as WebDAV asks for it below `mount`, under the same
-/// conditions.
+/// The WebDAV request below `mount` for the [`Change`] of a request, with the same conditions.
 pub(super) async fn as_webdav(request: Request, mount: &str) -> Result<Request, Problem> {
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let Input(change): Input<Change> = request.extract().await?;
@@ -171,7 +170,7 @@ async fn serve(
     };
     let entered = entered(gateway, caller, None, &hall).await?;
     let (presence, standing) = entered.ok_or_else(|| not_open(&hall))?;
-    // What carries the session is nobody else's business.
+    // The headers that carry the session are not passed on.
     request.headers_mut().remove(header::COOKIE);
     request.headers_mut().remove(header::AUTHORIZATION);
     let mount = mount(place);

@@ -1,4 +1,4 @@
-//! Who is inside a hall and what flows, once a second as server-sent events.
+//! The people inside a hall and the bytes that flow, once a second as server-sent events.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -18,26 +18,26 @@ use super::look;
 use crate::HallsOf;
 use crate::channel::inside::Glance;
 
-const PERIOD: Duration = Duration::from_secs(1);
+const SEND_EVERY: Duration = Duration::from_secs(1);
 
-/// Somebody who is inside through this gateway.
+/// A person who is inside through this gateway.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct InsideRow {
     /// The grant.
     #[schemars(with = "String")]
     pub grant: GrantId,
-    /// Whose.
+    /// The person's id.
     #[schemars(with = "String")]
     pub person: PersonId,
     /// The person's name.
     pub name: String,
-    /// The realm where they are at home, when it is a partner.
+    /// The person's home realm, if it is a partner.
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<RealmName>,
-    /// Bytes that came from them since they came in.
+    /// Bytes received from the person since the connection began.
     pub received: u64,
-    /// Bytes that went to them.
+    /// Bytes sent to the person.
     pub sent: u64,
     /// Streams open now.
     pub streams: usize,
@@ -45,11 +45,11 @@ pub struct InsideRow {
     pub own: bool,
 }
 
-/// Whom the caller sees inside: members see themselves.
+/// The people whom the caller sees inside: members see themselves.
 pub fn inside(gateway: &Gateway, caller: &Caller, hall: &look::Seen) -> Vec<InsideRow> {
     let sees_all = caller.person.role >= Role::Operator;
     let all = gateway.halls().inside.guests(Some(&hall.hall.name));
-    // Ids are of the realm where somebody is at home.
+    // Ids are those of the person's home realm.
     let is_own = |glance: &Glance| glance.home.is_none() && glance.person == caller.person.id;
     all.into_iter()
         .filter(|glance| sees_all || is_own(glance))
@@ -80,7 +80,7 @@ pub async fn events(
 type Position = (Gateway, Caller, String);
 
 async fn next((gateway, caller, name): Position) -> Option<(Result<Event, Infallible>, Position)> {
-    tokio::time::sleep(PERIOD).await;
+    tokio::time::sleep(SEND_EVERY).await;
     let token = Token {
         carrier: caller.carrier,
         hash: caller.session.token,

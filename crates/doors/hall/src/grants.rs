@@ -20,7 +20,7 @@ use crate::store::{
     End, EndCause, Grant, GrantFilter, GrantHolder, GrantKind, GrantState, HallTables,
 };
 
-/// A grant, as the acts on one name it.
+/// The grant that an act is about.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GrantRequest {
@@ -38,49 +38,49 @@ pub struct GrantRow {
     /// The hall.
     #[schemars(with = "String")]
     pub hall: HallName,
-    /// The realm where the hall is, when it is a partner's.
+    /// The realm of the hall, if it is a partner's.
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<RealmName>,
-    /// Whose.
+    /// The holder's id.
     #[schemars(with = "String")]
     pub person: PersonId,
-    /// The realm where the person is at home, when it is a partner.
+    /// The holder's home realm, if it is a partner.
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<RealmName>,
-    /// The person's name, at home.
+    /// The holder's name in the home realm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What was granted.
+    /// The rights that were granted.
     #[schemars(with = "Vec<String>")]
     pub rights: Rights,
     /// `key` or `browser`.
     pub holder: &'static str,
     /// `open`, `waiting` for an approval, `unapproved`, `ended` or `run-out`.
     pub state: &'static str,
-    /// Who approved it, where somebody had to and did.
+    /// The person who approved it, if an approval was needed and given.
     #[schemars(with = "Option<String>")]
     pub approved_by: Option<PersonId>,
     /// The evidence of the approval, hexadecimal.
     pub approval: Option<String>,
-    /// Since when, milliseconds since 1970.
+    /// When it was opened, milliseconds since 1970.
     pub opened_ms: u64,
-    /// Until when at the latest.
+    /// When it ends at the latest.
     pub ends_ms: u64,
     /// When it was ended.
     pub ended_ms: Option<u64>,
-    /// Why, as the code with which it is refused since.
+    /// Why it was ended: the code with which it is refused since.
     #[schemars(with = "Option<String>")]
     pub ended_why: Option<EndCause>,
     /// The evidence that opened it, hexadecimal.
     pub evidence: String,
 }
 
-/// Which grants to list.
+/// The grants to list.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct GrantQuery {
-    /// Only of this hall.
+    /// Only grants of this hall.
     #[schemars(with = "Option<String>")]
     pub hall: Option<HallName>,
     /// The `next` of the page before; nothing for the first page.
@@ -137,7 +137,7 @@ pub fn visible_to(caller: &Caller, hall: Option<HallName>) -> GrantFilter {
     }
 }
 
-/// What to call whose grant it is: a visitor with the realm where they are at home.
+/// The name of a grant's holder; a visitor's with the home realm.
 ///
 /// # Errors
 /// The database.
@@ -182,7 +182,7 @@ pub async fn list(
     Ok(Json(PageView::new(rows.collect(), page.next)))
 }
 
-/// Ends a grant of the caller's own. It needs no touch: it only takes away.
+/// Ends a grant of the caller's own. It needs no touch, because it gives nobody a right.
 pub async fn end(
     State(gateway): State<Gateway>,
     caller: Caller,

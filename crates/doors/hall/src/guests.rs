@@ -31,10 +31,10 @@ pub struct AdmitRequest {
     hall: HallName,
     /// The guest.
     guest: GuestRequest,
-    /// What the guest may do.
+    /// The rights of the guest.
     #[schemars(with = "Vec<String>")]
     rights: Rights,
-    /// What is demanded besides.
+    /// The demands.
     #[serde(default)]
     needs: NeedsRequest,
 }
@@ -50,7 +50,7 @@ pub struct DismissRequest {
     guest: GuestRequest,
 }
 
-/// Who may enter: one of them.
+/// The guest: one of these.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum GuestRequest {
@@ -58,26 +58,26 @@ pub enum GuestRequest {
     Person(#[schemars(with = "String")] PersonId),
     /// Everybody who has this role or one that includes it.
     Role(#[schemars(with = "String")] Role),
-    /// Somebody of a partner.
+    /// A guest of a partner.
     Visitor {
-        /// Of which realm.
+        /// The realm of the partner.
         #[schemars(with = "String")]
         realm: RealmName,
-        /// Who there.
+        /// The guest in that realm.
         whom: WhomRequest,
     },
 }
 
-/// Who of a partner may enter: one of the two.
+/// A guest of a partner: one of these.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum WhomRequest {
     /// A person of the partner.
     Person {
-        /// By the id that the partner gave.
+        /// The person's id in the partner's realm.
         #[schemars(with = "String")]
         id: PersonId,
-        /// What the signer calls them; the id without it.
+        /// The signer's name for the person; the id without it.
         #[schemars(with = "Option<String>")]
         name: Option<Line>,
     },
@@ -125,7 +125,7 @@ impl Perform<HallDoor> for Admit {
             evidence: actor.evidence,
         };
         actor.unit.halls().admit(&guest).await.map_err(refused)?;
-        // What was said of the same guest before may have been more.
+        // An earlier admission of the same guest may have given more rights.
         depends::end_by(actor, Ended::Admission(self.hall.clone())).await?;
         Ok(actor.done())
     }

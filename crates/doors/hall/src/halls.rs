@@ -7,19 +7,19 @@ use hallway_spine::realm_authority::OwnAuthorities;
 use crate::away::proxy::Proxies;
 use crate::channel::{Inside, Offers};
 
-/// What the door needs besides the store.
+/// The state of the hall door in memory.
 pub struct Halls {
-    /// `HOST:PORT` of the hall listener as others reach it; nothing when there is none.
+    /// `HOST:PORT` of the hall listener as others reach it; `None` without a listener.
     pub address: Option<String>,
     /// The most that a touch opens a hall for.
     pub longest: Duration,
     /// How long a guest's certificate lasts.
     pub certificate: Duration,
-    /// Sign certificates.
+    /// The realm's own authorities, which sign certificates.
     pub authorities: OwnAuthorities,
-    /// What is behind each hall.
+    /// The stores and services of each hall.
     pub offers: Offers,
-    /// Who is inside through this gateway.
+    /// The connections that are inside through this gateway.
     pub inside: Inside,
     /// Partners' halls that are open in browsers through this gateway.
     pub proxies: Proxies,

@@ -1,10 +1,10 @@
 //! The hall door: who may enter which hall, and the grants that let them in.
 //!
-//! People sign that a hall is there ([`existence`]), who may enter ([`guests`]) and what provides it
-//! ([`machines`]). [`open`] lets the signer in, [`end`] puts somebody out,
-//! [`approvals`] is what somebody else may have to sign first, [`certificate`] what they get for it.
-//! [`files`] is what a browser then does in a hall of ours, [`away`] in a partner's. What flows is the
-//! business of [`channel`].
+//! People sign that a hall exists ([`existence`]), who may enter it ([`guests`]) and which agents
+//! provide its stores and services ([`machines`]). [`open`] lets the signer in, [`end`] puts
+//! somebody out, [`approvals`] is what somebody else may have to sign first, [`certificate`] what
+//! they get for it. [`files`] is what a browser then does in a hall of ours, [`away`] in a
+//! partner's. What flows is the business of [`channel`].
 
 use hallway_evidence::statement::hall as stated;
 use hallway_spine::Gateway;
@@ -48,7 +48,7 @@ pub const NAME: DoorName = DoorName::new("hall");
 #[derive(Debug)]
 pub struct HallDoor;
 
-/// The name under which the outcome of an act gives what opened.
+/// The member of an act's outcome that has the grant.
 pub(crate) const GRANT: &str = "grant";
 
 /// What the hall door adds to a gateway.
@@ -57,7 +57,7 @@ pub trait HallsOf {
     #[must_use]
     fn halls(&self) -> &Halls;
 
-    /// What dealing with other realms needs.
+    /// The state about partners in memory.
     #[must_use]
     fn partners(&self) -> &Partners;
 }

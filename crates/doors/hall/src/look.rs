@@ -1,4 +1,4 @@
-//! Looking at halls, and the bundle by which others check this realm's certificates.
+//! Lists and details of halls, and the bundle by which others check this realm's certificates.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -61,7 +61,7 @@ fn agent_view(agent: &HallAgent, offers: &Offers) -> AgentView {
     }
 }
 
-/// A hall that the caller may see, and what they may do there.
+/// A hall that the caller may see, with the caller's rights.
 #[derive(Debug)]
 pub struct Seen {
     /// The hall.
@@ -70,7 +70,7 @@ pub struct Seen {
     pub rights: Vec<Right>,
 }
 
-/// The halls that the caller may see: those to which they are admitted; operators and owners see
+/// The halls that the caller may see: members see those that admit them, operators and owners see
 /// all.
 pub async fn seen(gateway: &Gateway, caller: &Caller) -> Result<Vec<Seen>, Problem> {
     let halls = gateway.store.read().halls();
@@ -87,7 +87,7 @@ pub async fn seen(gateway: &Gateway, caller: &Caller) -> Result<Vec<Seen>, Probl
         .collect())
 }
 
-/// One of them, or 404.
+/// One hall that the caller may see, or 404.
 pub async fn find(gateway: &Gateway, caller: &Caller, name: &str) -> Result<Seen, Problem> {
     let all = seen(gateway, caller).await?;
     all.into_iter()
@@ -160,7 +160,7 @@ pub async fn one(
     }))
 }
 
-/// What the caller's admissions to a hall demand.
+/// The demands of the caller's admissions to a hall.
 ///
 /// # Errors
 /// The database.

@@ -16,8 +16,8 @@ use crate::channel::names;
 use crate::store::{HallAgent, HallTables};
 use crate::{HallDoor, HallsOf};
 
-/// How long an agent's invitation is good: an hour.
-const INVITATION: Duration = Duration::from_secs(3600);
+/// How long an agent's invitation is valid: an hour.
+const INVITATION_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The machine that is invited by a one-time token.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -26,24 +26,24 @@ pub struct InviteRequest {
     /// The hall.
     #[schemars(with = "String")]
     hall: HallName,
-    /// The machine's name there.
+    /// The machine's name in the hall.
     #[schemars(with = "String")]
     agent: AgentName,
-    /// Another agent there that provides the same, so that one of the two may fail.
+    /// Another agent of the hall that provides the same, so that one of the two may fail.
     #[schemars(with = "Option<String>")]
     #[serde(default)]
     beside: Option<AgentName>,
-    /// The stores that it provides there, and nobody else.
+    /// The stores that it alone may provide in the hall.
     #[schemars(with = "Vec<String>")]
     #[serde(default)]
     stores: Names<StoreName>,
-    /// The services that it provides there, and nobody else.
+    /// The services that it alone may provide in the hall.
     #[schemars(with = "Vec<String>")]
     #[serde(default)]
     services: Names<ServiceName>,
 }
 
-/// The machine that is put out.
+/// The machine to dismiss.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DismissRequest {
@@ -77,7 +77,7 @@ impl Perform<HallDoor> for InviteAgent {
             stores: request.stores,
             services: request.services,
             token: asking.link().0,
-            expires: gateway.now().plus(INVITATION),
+            expires: gateway.now().plus(INVITATION_LIFETIME),
         };
         let agents = gateway.store.read().hall_agents();
         let agents = agents.of_hall(&invitation.hall).await?;

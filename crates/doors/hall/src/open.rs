@@ -1,4 +1,4 @@
-//! Entering a hall: the statement, and the grant that the touch earns.
+//! Opening a hall: the statement, and the grant that the touch gives.
 
 use std::time::Duration;
 
@@ -24,23 +24,23 @@ use crate::partners::description::own_realm;
 use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables};
 use crate::{HallDoor, HallsOf};
 
-/// What a person who enters asks for.
+/// The request of a person who opens a hall.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// The realm where the hall is; this one without it.
+    /// The realm of the hall; without it, this realm.
     #[schemars(with = "Option<String>")]
     host: Option<RealmName>,
     /// The hall.
     #[schemars(with = "String")]
     hall: HallName,
-    /// The rights; all that one is admitted to without it.
+    /// The rights; without it, all that the person's admissions give.
     #[schemars(with = "Option<Vec<String>>")]
     rights: Option<Vec<Right>>,
-    /// For how long; as long as the operator allows without it.
+    /// For how long; without it, as long as the operator allows.
     duration_ms: Option<u64>,
-    /// The P-256 key to certify, SubjectPublicKeyInfo. Without it the hall opens in this session; in a
-    /// partner's hall this gateway acts for it.
+    /// The P-256 key to certify, SubjectPublicKeyInfo. Without it the hall opens in this session;
+    /// in a partner's hall this gateway acts for it.
     #[schemars(with = "Option<String>")]
     public_key: Option<Base64Url>,
 }
@@ -112,8 +112,8 @@ async fn prepare(asking: &Asking<'_>, wanted: Request) -> Result<Open, Problem> 
     Ok(open)
 }
 
-/// What would open by whichever of the caller's keys opens the most: which one is touched is not
-/// known yet.
+/// The rights that the best of the caller's keys would open. It is not known yet which key will be
+/// touched.
 async fn foreseen(
     gateway: &Gateway,
     caller: &Caller,
@@ -149,7 +149,7 @@ async fn foreseen(
     Ok(opening)
 }
 
-/// The operator's limit, asked when the statement is made and again when it comes back signed.
+/// Checks the operator's limit, when the statement is made and again when it comes back signed.
 fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
     if open.duration_ms == 0 || open.duration_ms > longest_ms {
         return Err(Problem::new(
@@ -165,7 +165,7 @@ fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What the key that was touched opens.
+/// The rights that the touched key opens.
 async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
     let (reader, person) = (actor.unit, actor.person);
     let admissions = reader.halls().admissions(person.id, person.role).await?;
@@ -181,7 +181,8 @@ async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
     Ok(opening)
 }
 
-/// Who will use the grant. A browser can't hold a key for a partner's hall: this gateway does.
+/// The user of the grant. A browser can't hold a key for a partner's hall, so this gateway holds
+/// it.
 fn holder(actor: &Actor<'_>, terms: &Open, kind: &GrantKind) -> Result<GrantHolder, Problem> {
     let session = GrantHolder::Session(actor.caller.session.token);
     let Some(key) = &terms.public_key else {
@@ -193,20 +194,20 @@ fn holder(actor: &Actor<'_>, terms: &Open, kind: &GrantKind) -> Result<GrantHold
     Ok(GrantHolder::Key(key.sha256()))
 }
 
-/// Lets the signer in.
+/// Makes the signer's grant.
 async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
     let gateway = actor.gateway;
     if terms.person != actor.person.id {
         return Err(Problem::new(
             Code::OtherPerson,
-            "the statement lets somebody else in",
+            "the statement is for another person's grant",
         ));
     }
     check_duration(terms, gateway.halls().longest_ms())?;
     let (kind, approval) = if terms.host == own_realm(gateway)? {
         (GrantKind::Own, opening(actor, terms).await?.approval)
     } else {
-        // What it opens there, and who must approve it, is the host's to say.
+        // The host decides which rights open there, and who must approve the opening.
         (visit::kind(actor, terms).await?, None)
     };
     let holder = holder(actor, terms, &kind)?;

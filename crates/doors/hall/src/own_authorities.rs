@@ -1,4 +1,4 @@
-//! The realm's own authorities: which there are, and an owner's touch that has the next one sign.
+//! The realm's own authorities: their list, and the acts by which an owner has the next one sign.
 
 use async_trait::async_trait;
 use axum::Json;
@@ -31,12 +31,12 @@ pub struct OwnAuthorityView {
     /// next, signing or retiring.
     #[schemars(with = "String")]
     pub stage: OwnStage,
-    /// Since when it is in the bundle, milliseconds since 1970.
+    /// When it came into the bundle, milliseconds since 1970.
     pub published_ms: u64,
-    /// Since when it is in this stage, milliseconds since 1970.
+    /// When it came to this stage, milliseconds since 1970.
     pub since_ms: u64,
-    /// Until when at the latest: one that signs is replaced, one that retires leaves the bundle.
-    /// Null for the next one.
+    /// When the stage ends at the latest: then one that signs is replaced, and one that retires
+    /// leaves the bundle. Null for the next one.
     pub until_ms: Option<u64>,
 }
 

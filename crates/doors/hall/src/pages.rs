@@ -9,7 +9,7 @@ pub mod partners;
 /// Halls.
 pub const HALLS: Place = Place::of_members("/halls", "Halls", 30);
 
-/// Other realms.
+/// Partners.
 pub const PARTNERS: Place = Place::of_operators("/partners", "Partners", 40);
 
 /// The pages to which the navigation leads.

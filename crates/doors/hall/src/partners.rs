@@ -3,14 +3,14 @@
 //! [`acts`](mod@acts) are what owners sign, [`join`] is how the other side's gateway says that its owner
 //! accepted, [`look`] lists partners.
 //!
-//! An owner pins what the other realm is: its name, its address, its log's key and its
-//! authorities stand in the statement. From then on [`refresh`] follows the realm's trust bundle,
-//! as SPIFFE federation does (profile https_web), and [`pinning`] says which change is believed.
-//! [`trust`] gives the bundles to the hall listener while it runs, [`call`] speaks with the other
-//! gateway over mutual TLS, and [`fetch`] makes the few connections that there are before that.
+//! An owner pins the other realm: its name, its address, its log's key and its authorities are in
+//! the statement. From then on [`refresh`] follows the realm's trust bundle, as SPIFFE federation
+//! does (profile https_web), and [`pinning`] says which change is believed. [`trust`] gives the
+//! bundles to the hall listener while it runs, [`call`] speaks with the other gateway over mutual
+//! TLS, and [`fetch`] makes the few connections that there are before that.
 //!
-//! What every gateway of the realm has to know stands in the database; what is kept here is what
-//! can be made from it again.
+//! The database has all that every gateway of the realm has to know. The state here can be made
+//! from it again.
 
 pub mod acts;
 pub mod call;
@@ -39,14 +39,14 @@ use self::fetch::{Fetcher, FetcherError};
 use self::trust::Trust;
 use crate::store::{HallTables, Partner};
 
-/// The name under which a token that was accepted is encrypted.
+/// The purpose under which an accepted token is encrypted.
 const TOKEN: &str = "partner-token";
 
-/// What dealing with partners needs besides the store.
+/// The state about partners in memory.
 pub struct Partners {
     /// Makes the connections that are authenticated by the Web PKI.
     pub fetcher: Fetcher,
-    /// Whom the hall listener believes.
+    /// The authorities that the hall listener believes.
     pub trust: Trust,
     /// Encrypts tokens that wait to be handed in.
     operator: OperatorKey,
@@ -57,7 +57,7 @@ pub struct Partners {
 /// Why there can't be partners.
 #[derive(Debug, thiserror::Error)]
 pub enum PartnersError {
-    /// `[partners]`.
+    /// `[hall.partners]`.
     #[error(transparent)]
     Fetcher(#[from] FetcherError),
     /// This realm's own authority.
@@ -66,10 +66,10 @@ pub enum PartnersError {
 }
 
 impl Partners {
-    /// Makes ready for the realm with these authorities; nothing is connected yet.
+    /// The state for the realm with these authorities; this makes no connection.
     ///
     /// # Errors
-    /// The realm's own authorities are none.
+    /// A certificate of the realm's own authorities is not valid.
     pub fn new(
         fetcher: Fetcher,
         operator: OperatorKey,
@@ -84,18 +84,18 @@ impl Partners {
         })
     }
 
-    /// How many ended visits partners were not told of yet.
+    /// How many ended visits partners have not been told of.
     #[must_use]
     pub fn farewells_waiting(&self) -> usize {
         self.farewells.load(Ordering::Relaxed)
     }
 
-    /// Says how many these are.
+    /// Sets that number.
     pub fn note_farewells(&self, waiting: usize) {
         self.farewells.store(waiting, Ordering::Relaxed);
     }
 
-    /// Has what is due looked at now, and not in two seconds.
+    /// Wakes the task that looks after partners, which otherwise looks every two seconds.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
@@ -111,7 +111,7 @@ impl Partners {
     }
 }
 
-/// The partner, as long as both sides are joined.
+/// The partner, if both sides are joined.
 ///
 /// # Errors
 /// 403 `not-partner`.
@@ -128,7 +128,7 @@ pub async fn active(reader: &Unit<'_>, realm: &RealmName) -> Result<Partner, Pro
 /// A partner's hall listener.
 ///
 /// # Errors
-/// 409 while it has none, 503 while no bundle could be fetched yet.
+/// 409 if it has none, 503 until its bundle was fetched.
 pub async fn place(reader: &Unit<'_>, partner: &Partner) -> Result<Place, Problem> {
     let address = partner.hall.clone().ok_or_else(|| {
         Problem::new(
@@ -147,13 +147,13 @@ pub async fn place(reader: &Unit<'_>, partner: &Partner) -> Result<Place, Proble
 /// The authorities of a partner that are believed now.
 ///
 /// # Errors
-/// 503 while no bundle could be fetched yet.
+/// 503 until its bundle was fetched.
 pub async fn bundle(reader: &Unit<'_>, partner: &Partner) -> Result<Bundle, Problem> {
     let bytes = reader.partners().bundle(&partner.realm).await?;
     let bytes = bytes.ok_or_else(|| {
         Problem::new(
             Code::NoBundle,
-            format!("the trust bundle of {} is not here yet", partner.realm),
+            format!("the trust bundle of {} was not fetched yet", partner.realm),
         )
     })?;
     Bundle::from_json(&bytes).map_err(|error| Problem::internal(&error))

@@ -21,7 +21,7 @@ use super::{
 const MEMBER: Access = Access::Person(Role::Member);
 const OPERATOR: Access = Access::Person(Role::Operator);
 
-/// For what asks a partner's gateway before it answers.
+/// The bounds of a route that asks a partner's gateway before it answers.
 pub(crate) const AT_PARTNER: Bounds = Bounds {
     answer: Gives::Whole {
         within: Duration::from_secs(90),
@@ -34,19 +34,19 @@ pub(crate) const AT_PARTNER: Bounds = Bounds {
     ..Bounds::READ
 };
 
-/// The same for what says in JSON what to change: in a bucket, another name is another copy.
+/// As above, for changes in JSON. In a bucket, renaming copies the file.
 const FILES_CHANGE: Bounds = Bounds {
     body: Bounds::JSON.body,
     ..FILES
 };
 
-/// The same for what takes no body.
+/// As above, without a body.
 const FILES_READ: Bounds = Bounds {
     body: Takes::Nothing,
     ..FILES
 };
 
-/// All of them.
+/// All routes of the hall door.
 pub(crate) fn all() -> Vec<Route> {
     let mut routes = vec![
         Route::get("/api/halls", MEMBER, look::list)
@@ -151,7 +151,7 @@ pub(crate) fn all() -> Vec<Route> {
     routes
 }
 
-/// Files under a session's grant, in halls of ours and of partners alike.
+/// The routes of files under a session's grant, in halls of this realm and of partners.
 fn store<A: 'static, B: 'static>(
     folder: &'static str,
     file: &'static str,

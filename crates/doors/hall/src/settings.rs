@@ -1,4 +1,5 @@
-//! `[hall]`: where the hall door listens, and what the gateway itself provides behind it.
+//! `[hall]` of `hallway.toml`: where the hall door listens, and the stores and services that the
+//! gateway itself provides.
 
 mod partners;
 
@@ -9,25 +10,26 @@ use hallway_client::SecureUrl;
 use hallway_evidence::statement::hall::{HallName, ServiceName, StoreName};
 use hallway_hall::Address;
 use hallway_spine::settings::{Bounded, Connections, text};
-pub use partners::PartnersConfig;
+pub use partners::PartnerSettings;
 use serde::{Deserialize, Serialize};
 
-/// Why what `[hall]` says cannot be.
+/// Why `[hall]` is not valid.
 #[derive(Debug, thiserror::Error)]
 #[error("[hall] in hallway.toml: {0}")]
 pub struct Invalid(String);
 
-/// What `[hall]` holds.
+/// The settings of the hall door.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Hall {
+pub struct HallSettings {
     /// Where the hall listener listens: TLS with client certificates, never plain.
     #[serde(deserialize_with = "text::socket_address")]
     pub listen: SocketAddr,
-    /// `HOST:PORT` at which guests and agents reach it; the listener's own address without one.
+    /// `HOST:PORT` at which guests and agents reach it; without one, the listener's own address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
-    /// Connections open at once on this listener; as many as `[limits] connections` without it.
+    /// How many connections this listener may have open at once; without it, as many as `[limits]
+    /// connections`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<Connections>,
     /// The most hours for which a touch opens a hall.
@@ -40,15 +42,18 @@ pub struct Hall {
     /// TCP services that this gateway provides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<Service>,
+    /// How the gateways of partners are reached.
+    #[serde(skip_serializing_if = "PartnerSettings::is_empty")]
+    pub partners: PartnerSettings,
 }
 
 /// A store that the gateway provides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// In which hall.
+    /// The hall.
     pub hall: HallName,
-    /// What rights call it.
+    /// The name by which rights name it.
     pub name: StoreName,
     /// The folder with the files; this or `bucket`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,19 +67,19 @@ pub struct Store {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
-    /// `https://HOST[:PORT]` of the object store; Amazon's own without it.
+    /// `https://HOST[:PORT]` of the object store; without it, Amazon's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<SecureUrl>,
     /// The region, such as `eu-central-1`.
     pub region: String,
     /// The bucket.
     pub name: String,
-    /// The part of the bucket that is the store; all of it without one.
+    /// The part of the bucket that is the store; without one, the whole bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// The access key's id.
     pub access_key: String,
-    /// A file that holds the access key's secret, for the operator's eyes only.
+    /// A file that holds the access key's secret, which only the operator can read.
     pub secret_key_file: PathBuf,
 }
 
@@ -82,15 +87,15 @@ pub struct Bucket {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// In which hall.
+    /// The hall.
     pub hall: HallName,
-    /// What rights call it.
+    /// The name by which rights name it.
     pub name: ServiceName,
     /// `HOST:PORT`.
     pub address: Address,
 }
 
-impl Default for Hall {
+impl Default for HallSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
@@ -100,16 +105,17 @@ impl Default for Hall {
             certificate_seconds: Bounded::nearest(15 * 60),
             stores: Vec::new(),
             services: Vec::new(),
+            partners: PartnerSettings::default(),
         }
     }
 }
 
-impl Hall {
+impl HallSettings {
     /// Checks what serde cannot.
     ///
     /// # Errors
-    /// No address at which guests reach it, a store that is nowhere or in two places, or two stores or
-    /// services of one name in one hall.
+    /// No address at which guests reach it, a store that is nowhere or in two places, or two stores
+    /// or services of one name in one hall.
     pub fn check(&self) -> Result<(), Invalid> {
         if self.listen.ip().is_unspecified() && self.address.is_none() {
             return Err(Invalid(format!(
@@ -156,8 +162,8 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<Hall, String> {
-        let mut file: BTreeMap<String, Hall> =
+    fn read(text: &str) -> Result<HallSettings, String> {
+        let mut file: BTreeMap<String, HallSettings> =
             toml::from_str(text).map_err(|error| error.to_string())?;
         let hall = file.remove("hall").ok_or("no hall")?;
         hall.check().map_err(|error| error.to_string())?;

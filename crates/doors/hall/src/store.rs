@@ -12,7 +12,7 @@ mod partner;
 mod visit;
 
 pub use grant::{
-    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    APPROVAL_TIMEOUT, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
     GrantRows, GrantState, GrantsOf, Visitor,
 };
 pub use hall::{GuestId, Hall, HallGuest, HallRows, MAX_GUESTS, MAX_HALLS, VisitorId};
@@ -42,7 +42,8 @@ pub trait HallTables {
     #[must_use]
     fn visits(&self) -> VisitRows<'_>;
 
-    /// The locks. Whether their holders may hold them is asked elsewhere: see [`crate::channel::locks`].
+    /// The locks. Whether their holders may hold them is asked elsewhere: see
+    /// [`crate::channel::locks`].
     #[must_use]
     fn hall_locks(&self) -> HallLockRows<'_>;
 
@@ -105,7 +106,8 @@ fn without_invitation(agent: entity::hall_agent::Model) -> entity::hall_agent::M
     }
 }
 
-/// A partnership that waits for the other side was begun, but neither side's token is good any more.
+/// A partnership that waits for the other side was begun, but neither side's token is good any
+/// more.
 fn without_token(partner: entity::partner::Model) -> entity::partner::Model {
     let waits = [PartnerState::Invited, PartnerState::Joining]
         .iter()

@@ -1,4 +1,4 @@
-//! What the pages about halls and partners show.
+//! The view models of the pages about halls and partners.
 
 mod halls;
 mod partners;

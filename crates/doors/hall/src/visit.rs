@@ -1,7 +1,8 @@
-//! Entering a partner's hall: what is signed here, at home, and the evidence for the host.
+//! Opening a partner's hall: the statement that is signed at home, here, and the evidence for the
+//! host.
 //!
-//! The host decides what opens and checks the evidence itself. Home says who its person is, logs
-//! what was signed and certifies the key, as for a hall of its own.
+//! The host decides which rights open, and checks the evidence itself. The home realm says who its
+//! person is, logs the signed statement and certifies the key, as for a hall of its own.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -26,7 +27,7 @@ use crate::partners::shared::{HallThere, Shared};
 use crate::partners::{active, call, place};
 use crate::store::{Grant, GrantKind, HallTables, MAX_HALLS};
 
-/// What `host` shares with this realm.
+/// The halls that `host` shares with this realm.
 ///
 /// # Errors
 /// 403 when it is no partner, 502 when it does not answer.
@@ -48,16 +49,16 @@ pub async fn shared(gateway: &Gateway, host: &RealmName) -> Result<Shared, Probl
     }
 }
 
-/// Within which bounds a partner's hall opens for somebody.
+/// The bounds within which a partner's hall opens for a person.
 pub(super) struct Bounds {
-    /// What they may do there.
+    /// The person's rights.
     allowed: Vec<Right>,
-    /// For how long at most, in milliseconds.
+    /// The longest time, in milliseconds.
     pub(super) longest_ms: u64,
 }
 
 impl Bounds {
-    /// What is `wanted`, or else everything that they may do.
+    /// The rights `wanted`, or without them all rights of the person.
     ///
     /// # Errors
     /// 403 `not-admitted` or `not-granted`.
@@ -74,7 +75,7 @@ impl Bounds {
             ));
         }
         let Some(wanted) = wanted else {
-            // Several admissions may add up to more than one statement can name.
+            // Several admissions may give more rights than one statement can name.
             let named: Vec<Right> = self.allowed.iter().take(MOST_RIGHTS).cloned().collect();
             return named.try_into().map_err(|error| Problem::internal(&error));
         };
@@ -92,7 +93,7 @@ impl Bounds {
     }
 }
 
-/// What the host lets `person` do in a hall of its own, and for how long.
+/// The rights that the host gives `person` in a hall, and for how long.
 pub(super) async fn bounds(
     gateway: &Gateway,
     person: &Person,
@@ -106,19 +107,15 @@ pub(super) async fn bounds(
     })
 }
 
-/// What kind of grant the signed statement earns.
+/// The kind of grant that the signed statement gives.
 ///
 /// # Errors
-/// 403 when the host is no partner any more, or the role in the statement is another by now.
+/// 403 if the host is no partner any more, or the person's role has changed.
 pub(super) async fn kind(actor: &Actor<'_>, terms: &Open) -> Result<GrantKind, Problem> {
     active(actor.unit, &terms.host).await?;
     let role = terms.role.filter(|role| *role == actor.person.role);
-    let role = role.ok_or_else(|| {
-        Problem::new(
-            Code::RoleChanged,
-            "your role is another by now; begin again",
-        )
-    })?;
+    let role =
+        role.ok_or_else(|| Problem::new(Code::RoleChanged, "your role has changed; begin again"))?;
     Ok(GrantKind::Away {
         host: terms.host.clone(),
         role,
@@ -126,8 +123,7 @@ pub(super) async fn kind(actor: &Actor<'_>, terms: &Open) -> Result<GrantKind, P
     })
 }
 
-/// The certificate with the host's listener as the place where it is used, and our own as that
-/// where it is renewed.
+/// The certificate, to be used at the host's listener and renewed at this realm's own.
 pub(super) async fn at_host(
     reader: &Unit<'_>,
     host: &RealmName,
@@ -196,8 +192,8 @@ pub async fn evidence(
     }))
 }
 
-/// What lets the holder of `grant` into the hall at `host`: the receipts of what was signed and of
-/// the registration of the key that signed it.
+/// The evidence that lets the holder of `grant` into the hall at `host`: the receipts of the
+/// opening and of the registration of the key that signed it.
 ///
 /// # Errors
 /// 503 while the host's witness does not answer.
@@ -217,12 +213,12 @@ pub async fn brought(
     }
 }
 
-/// The row of a grant and the evidence that it names are not about the same visit.
+/// A grant's row and the evidence that it names are about different visits.
 #[derive(Debug, thiserror::Error)]
 #[error("the evidence of a visit is not about its grant")]
 struct NotWhatWasSigned;
 
-/// Whether what is handed on in somebody's name is what they signed: this hall of this host, for this
+/// Checks that the evidence to hand on is what the person signed: this hall of this host, for this
 /// person, and no less than the grant allows.
 fn opens(bundle: &Bundle, host: &RealmName, grant: &Grant) -> bool {
     let subject = bundle.subject();

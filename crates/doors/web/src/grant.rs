@@ -1,7 +1,5 @@
 //! The grant of the web door: a session that names its evidence.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::http::{HeaderValue, header};
 use hallway_api::session as api;
@@ -11,6 +9,8 @@ use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::{self, Caller};
 use hallway_spine::store::{EvidenceHash, Person, Session, Unit};
 use hallway_spine::{Gateway, depends};
+
+use crate::WebOf;
 
 /// How many sessions a person has at a time; one more ends the one that was used longest ago.
 const MOST_SESSIONS: u64 = 64;
@@ -24,19 +24,19 @@ pub fn shown(person: &Person) -> api::Person {
     }
 }
 
-/// A session, before it is handed over.
+/// A new session, before its holder gets it.
 #[derive(Debug)]
 pub struct Granted {
-    /// For its holder only.
+    /// The secret token, for the holder alone.
     pub token: String,
-    /// Whose.
+    /// The holder.
     pub person: Person,
 }
 
 impl Granted {
     /// The header that hands the session to a browser.
     pub fn cookie(&self, gateway: &Gateway) -> Result<(header::HeaderName, HeaderValue), Problem> {
-        let seconds = gateway.limits.session_hours.hours().as_secs();
+        let seconds = gateway.web().session().as_secs();
         Ok((
             header::SET_COOKIE,
             session::cookie(gateway, &self.token, seconds)?,
@@ -44,20 +44,21 @@ impl Granted {
     }
 }
 
-/// What a session rests on.
+/// The touch that a session rests on.
 #[derive(Debug, Clone)]
 pub struct Grounds {
     /// The key that was touched.
     pub credential: CredentialId,
-    /// Its evidence.
+    /// The evidence of the touch.
     pub evidence: EvidenceHash,
-    /// When that was.
+    /// When the key was touched.
     pub touched: Timestamp,
 }
 
-/// Opens a session for `person`. It lasts as long as the operator allows from the touch on, not from
-/// when it was opened: a link in between makes nothing younger. The token is always new, and the session that the request came
-/// with ends: nobody can plant a session in somebody's browser and wait for it to be signed in.
+/// Opens a session for `person`. It lasts as long as the operator allows, counted from the touch
+/// and not from the opening, so a link in between makes no session younger. The token is always
+/// new, and the session that the request came with ends, so nobody can plant a session in another
+/// person's browser and wait until that person signs in.
 pub async fn open(
     gateway: &Gateway,
     unit: &Unit<'_>,
@@ -67,7 +68,7 @@ pub async fn open(
 ) -> Result<Granted, Problem> {
     let (token, hash) = session::new_token()?;
     let now = gateway.now();
-    let expires = grounds.touched.plus(lifetime(gateway));
+    let expires = grounds.touched.plus(gateway.web().session());
     if let Some(old) = peer.session {
         depends::end_session(gateway, unit, old, person.id).await?;
     }
@@ -83,7 +84,7 @@ pub async fn open(
         address: peer.address.clone(),
         agent: peer.agent.clone(),
     };
-    // Before it is added: of two that were used at one moment, the new one stays.
+    // Ended before the new one is added: of two that were used at one moment, the new one stays.
     let sessions = unit.sessions();
     for token in sessions.beyond_newest(person.id, MOST_SESSIONS - 1).await? {
         depends::end_session(gateway, unit, token, person.id).await?;
@@ -92,12 +93,7 @@ pub async fn open(
     Ok(Granted { token, person })
 }
 
-/// How long a session lasts from the touch on.
-fn lifetime(gateway: &Gateway) -> Duration {
-    gateway.limits.session_hours.hours()
-}
-
-/// Who is signed in.
+/// Answers who is signed in.
 pub async fn me(caller: Caller) -> Json<api::Person> {
     Json(shown(&caller.person))
 }

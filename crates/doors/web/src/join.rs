@@ -1,4 +1,4 @@
-//! One-time links: what one is for, and the one kind that signs in by itself.
+//! One-time links: the purpose of one, and signing in by one.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use hallway_spine::store::{Link, PersonState, Purpose as LinkPurpose, TokenHash,
 
 use super::grant::{self, Granted, Grounds};
 
-/// A link can't be used: one answer for unknown, used and expired ones.
+/// The refusal of a link that can't be used, the same for unknown, used and expired links.
 pub fn spent() -> Problem {
     Problem::new(
         Code::Link,
@@ -29,7 +29,7 @@ pub fn hash(token: &str) -> Result<TokenHash, Problem> {
     token_hash(token).ok_or_else(spent)
 }
 
-/// Tells what a link is for. Looking does not use it up.
+/// Answers what a link is for, without using it up.
 pub async fn look(
     State(gateway): State<Gateway>,
     peer: Peer,
@@ -46,7 +46,7 @@ pub async fn look(
     }))
 }
 
-/// The link with this secret, if it can be used. Looking does not use it up.
+/// The link with this secret, if it can be used. This does not use it up.
 pub async fn open(gateway: &Gateway, token: &str) -> Result<Link, Problem> {
     let hash = hash(token)?;
     let links = gateway.store.read().links();

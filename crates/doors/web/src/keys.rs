@@ -1,4 +1,4 @@
-//! A person's keys: listed and named here, registered and removed beside.
+//! A person's keys: this file lists and names them, the files beside register and remove them.
 
 mod register;
 mod remove;
@@ -75,7 +75,7 @@ pub async fn list(
 /// A new name for a key.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Label {
-    /// What the person calls the key.
+    /// The person's name for the key.
     pub label: String,
 }
 
@@ -122,7 +122,8 @@ fn credential_id(text: &str) -> Result<CredentialId, Problem> {
         .ok_or_else(|| Problem::not_found("key"))
 }
 
-/// The key, if it is this person's; others need not know that it exists.
+/// The key, if it is this person's; another person gets the same 404 as for a key that does not
+/// exist.
 async fn own(unit: &Unit<'_>, id: &CredentialId, person: PersonId) -> Result<Credential, Problem> {
     unit.credentials()
         .get(id)

@@ -8,18 +8,35 @@ pub mod pages;
 pub mod people;
 mod routes;
 pub mod sessions;
+pub mod settings;
 pub mod sign_in;
 pub mod view;
 
+use hallway_spine::Gateway;
 use hallway_spine::act::Registered;
 use hallway_spine::console::view::Place;
 use hallway_spine::door::Door;
 use hallway_spine::door_name::DoorName;
 use hallway_spine::http::route::Route;
 
+use self::settings::WebSettings;
+
 /// The door of people: signing in, keys, links, and who is who in the realm.
 #[derive(Debug)]
 pub struct Web;
+
+/// What the web door adds to a gateway.
+pub trait WebOf {
+    /// The settings of the web door.
+    #[must_use]
+    fn web(&self) -> &WebSettings;
+}
+
+impl WebOf for Gateway {
+    fn web(&self) -> &WebSettings {
+        self.part()
+    }
+}
 
 impl Door for Web {
     fn name(&self) -> DoorName {

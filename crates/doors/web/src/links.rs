@@ -34,12 +34,12 @@ pub fn acts() -> Vec<Registered> {
 /// A link that is open.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LinkRow {
-    /// SHA-256 of its secret, hexadecimal: by this it can be withdrawn.
+    /// SHA-256 of its secret, hexadecimal. Withdrawing names it.
     pub id: String,
     /// invitation, recovery, additional or sign-in.
     #[schemars(with = "String")]
     pub purpose: Purpose,
-    /// The name of the person whom it is for.
+    /// The name of the person who may use it.
     pub name: String,
     /// The role that comes with an invitation.
     #[schemars(with = "Option<String>")]
@@ -79,7 +79,7 @@ pub async fn open(gateway: &Gateway, which: LinksOf) -> Result<Vec<LinkRow>, Pro
     let reader = gateway.store.read();
     let mut rows = Vec::new();
     for link in reader.links().list_open(which, gateway.now()).await? {
-        // There is none for the first owner once somebody can ask, and it would be nobody's.
+        // A set-up link has no maker, and there is none once an owner can ask.
         let Some(maker) = link.created_by else {
             continue;
         };
@@ -101,20 +101,20 @@ pub async fn open(gateway: &Gateway, which: LinksOf) -> Result<Vec<LinkRow>, Pro
 /// A link that is to be made.
 #[derive(Debug)]
 pub struct New<'a> {
-    /// What it is good for.
+    /// What it opens.
     pub purpose: Purpose,
-    /// The name of the person whom it is for.
+    /// The name of the person who may use it.
     pub name: &'a str,
     /// The role that a new person gets.
     pub role: Option<Role>,
-    /// The person whom it is for, if there is one already.
+    /// The person who may use it, if that person exists already.
     pub person: Option<PersonId>,
-    /// How long it is good.
+    /// How long it is valid.
     pub lifetime: Duration,
 }
 
-/// Makes a link of the secret whose hash was signed. One for the same person and purpose that is
-/// open still gives way to it.
+/// Makes a link of the secret whose hash was signed. It replaces an open link for the same person
+/// and purpose.
 ///
 /// # Errors
 /// The database.

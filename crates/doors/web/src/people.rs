@@ -1,4 +1,5 @@
-//! Who belongs to the realm: inviting, recovering, roles, suspending. Owners decide.
+//! The people of the realm: owners invite and suspend them, change their roles, and help them to
+//! recover.
 
 use axum::Json;
 use axum::extract::State;
@@ -48,9 +49,9 @@ pub struct PersonRow {
     /// active or suspended.
     #[schemars(with = "String")]
     pub state: PersonState,
-    /// How many keys the person has. One is dangerous: without it the person is locked out.
+    /// How many keys the person has. A person with one key is locked out if that key is lost.
     pub keys: u64,
-    /// Since when, milliseconds since 1970.
+    /// When the person joined, milliseconds since 1970.
     pub created_ms: u64,
 }
 
@@ -75,7 +76,7 @@ pub async fn list(
     Ok(Json(PageView::new(rows, page.next)))
 }
 
-/// A person, as the acts about one name them.
+/// The person that an act is about.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PersonRequest {

@@ -15,7 +15,7 @@ use super::{grant, join, keys, links, people, sessions, sign_in};
 const MEMBER: Access = Access::Person(Role::Member);
 const OPERATOR: Access = Access::Person(Role::Operator);
 
-/// All of them.
+/// All routes of the web door.
 pub(crate) fn all() -> Vec<Route> {
     vec![
         Route::post("/api/sign-in/statement", Access::Public, sign_in::begin)

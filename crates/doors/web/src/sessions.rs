@@ -1,4 +1,4 @@
-//! Where a person is signed in, and ending that.
+//! The sessions of a person: listing them, and ending one.
 
 use std::collections::HashMap;
 
@@ -15,11 +15,11 @@ use serde::Serialize;
 /// A session of the caller's own.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SessionRow {
-    /// SHA-256 of its token, hexadecimal: by this it can be ended.
+    /// SHA-256 of its token, hexadecimal. Ending names it.
     pub id: String,
-    /// Whether it is the one that asks.
+    /// Whether the request came with this session.
     pub current: bool,
-    /// What the key is called that was touched for it.
+    /// The name of the key that was touched for it.
     pub key: String,
     /// The credential id of that key, base64url.
     pub credential: String,
@@ -33,7 +33,7 @@ pub struct SessionRow {
     pub expires_ms: u64,
     /// The address that it was opened from.
     pub address: String,
-    /// The browser or program, as it calls itself.
+    /// The User-Agent of the browser or program.
     pub agent: String,
 }
 
@@ -45,7 +45,7 @@ pub async fn list(
     Ok(Json(of_caller(&gateway, &caller).await?))
 }
 
-/// The caller's sessions, the last used first; as many as one look at the store tells.
+/// The caller's sessions, the last used first, as many as one query returns.
 ///
 /// # Errors
 /// The database.
@@ -72,7 +72,7 @@ pub async fn of_caller(gateway: &Gateway, caller: &Caller) -> Result<Vec<Session
     Ok(sessions.into_iter().map(row).collect())
 }
 
-/// Ends a session of the caller's own. It needs no touch: it only takes away.
+/// Ends a session of the caller's own. It needs no touch, because it gives nobody a right.
 pub async fn end(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -88,7 +88,8 @@ pub async fn end(
     Ok(Json(of_caller(&gateway, &caller).await?))
 }
 
-/// Ends a session with all that hangs on it, and puts out at once who was inside a hall by it.
+/// Ends a session with all that depends on it, and at once cuts the connections to halls that it
+/// opened.
 ///
 /// # Errors
 /// The database.

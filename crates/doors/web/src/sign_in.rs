@@ -1,4 +1,4 @@
-//! Signing in with a discoverable credential: no name is typed, so none can be tried.
+//! Signing in with a discoverable credential: nobody types a name, so nobody can try names.
 
 use axum::Json;
 use axum::extract::State;
@@ -86,8 +86,8 @@ async fn sign_in(
     grant::open(gateway, unit, checked.person, grounds, peer).await
 }
 
-/// One answer for every key that is refused, so that a stranger can't learn which keys and people
-/// exist here. The console's list of refusals has the reason.
+/// The refusal, the same for every key, so that a stranger can't learn which keys and people exist
+/// here. The console's list of refusals has the reason.
 fn to_stranger(problem: Problem) -> Problem {
     match problem.code {
         Code::UnknownKey | Code::Suspended | Code::BadAssertion | Code::ClonedKey => Problem::new(

@@ -1,4 +1,4 @@
-//! What the pages about people and their keys show.
+//! The view models of the pages about people and their keys.
 
 mod arrive;
 mod keys;

@@ -1,4 +1,5 @@
-//! What is wrong with the text of `hallway.toml`. No value is repeated: it may be a password.
+//! The mistakes in the text of `hallway.toml`. A message repeats no value, because it may be a
+//! password.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,27 +12,27 @@ use toml::de::{DeString, DeTable, DeValue, Deserializer, Error};
 use super::Config;
 use crate::doors;
 
-/// The most that is told at once.
-const MOST: usize = 16;
+/// The most problems that are told at once.
+const MOST_PROBLEMS: usize = 16;
 
-/// What is wrong with a configuration, by line.
+/// The mistakes in a configuration, by line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Problem {
-    /// Counted from 1; nothing where it is none of one line.
+    /// The line, counted from 1; `None` if the mistake is not on one line.
     line: Option<usize>,
-    /// Which setting, with its sections.
+    /// The setting, with its sections.
     setting: Option<String>,
-    /// What is wrong with it.
+    /// The mistake.
     what: String,
 }
 
 /// Reads a configuration.
 ///
 /// # Errors
-/// Everything that is wrong with it, in the order of its lines.
+/// All mistakes, in the order of their lines.
 pub(crate) fn read(text: &str) -> Result<Config, Problems> {
     let (mut document, broken) = DeTable::parse_recoverable(text);
     if !broken.is_empty() {
@@ -40,8 +41,8 @@ pub(crate) fn read(text: &str) -> Result<Config, Problems> {
     }
     let mut problems = Vec::new();
     let mut taken_out: Vec<Vec<String>> = Vec::new();
-    // What is wrong is told and taken out, and the rest is read again.
-    while problems.len() < MOST {
+    // Each mistake is noted and taken out of the document, and the rest is read again.
+    while problems.len() < MOST_PROBLEMS {
         let error = match Config::deserialize(Deserializer::from(document.clone())) {
             Ok(config) => {
                 problems.extend(strange_doors(text, document.get_ref()));
@@ -68,7 +69,7 @@ pub(crate) fn read(text: &str) -> Result<Config, Problems> {
     Err(Problems::of(problems))
 }
 
-/// Policies for doors that there are not, or through which no people come.
+/// Policies for doors that do not exist, or through which no people come.
 fn strange_doors(text: &str, table: &DeTable<'_>) -> Vec<Problem> {
     let written = section(table, "policy").and_then(|policy| section(policy, "doors"));
     let of_people: Vec<_> = doors::ALL.of_people().collect();
@@ -94,7 +95,7 @@ fn line_of(text: &str, at: &Range<usize>) -> Option<usize> {
     Some(before.matches('\n').count() + 1)
 }
 
-/// The setting at `at`: its sections and its name. One within a list is the list.
+/// The setting at `at`: its sections and its name. A setting within a list counts as the list.
 fn path_to(table: &DeTable<'_>, at: &Range<usize>) -> Option<Vec<String>> {
     let holds = |range: Range<usize>| range.contains(&at.start) || range == *at;
     for (key, value) in table {
@@ -120,7 +121,7 @@ fn path_to(table: &DeTable<'_>, at: &Range<usize>) -> Option<Vec<String>> {
     None
 }
 
-/// Whether it was there.
+/// Takes the setting out of the document, and returns whether it was there.
 fn take_out(table: &mut DeTable<'_>, path: &[String]) -> bool {
     match path {
         [] => false,
@@ -135,14 +136,14 @@ fn take_out(table: &mut DeTable<'_>, path: &[String]) -> bool {
 impl Problems {
     fn of(mut problems: Vec<Problem>) -> Self {
         problems.sort();
-        problems.truncate(MOST);
+        problems.truncate(MOST_PROBLEMS);
         Self(problems)
     }
 }
 
 impl Problem {
     fn new(text: &str, error: &Error, path: Option<&[String]>) -> Self {
-        // A name that is written in quotes may be anything.
+        // A name in quotes may be any text.
         let is_plain = |name: &String| {
             name.bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -157,7 +158,7 @@ impl Problem {
     }
 }
 
-/// What serde says, but for the value that it did not expect.
+/// The message of serde, without the unexpected value.
 fn without_value(message: &str) -> String {
     let expected = message.rsplit_once(", expected ").map(|(_, expected)| {
         let expected = expected.replace('`', "");
@@ -222,7 +223,7 @@ mod tests {
             "database = postgres://me:SECRET@db/realm",
             "database = ['postgres://me:SECRET@db/realm']",
             "limits = 'postgres://me:SECRET@db/realm'",
-            "limits.payload_bytes = 'postgres://me:SECRET@db/realm'",
+            "device.payload_bytes = 'postgres://me:SECRET@db/realm'",
             "'postgres://me:SECRET@db/realm' = 1",
             "postgres://me:SECRET@db/realm = 1",
             "[metadata]\nurl = 'http://me:SECRET@mds.example/'",
@@ -246,10 +247,10 @@ mod tests {
     fn a_policy_for_a_door_without_people_is_told_with_its_line() {
         assert_eq!(
             told(
-                "[policy.doors.web]\n[policy.doors.'postgres://me:SECRET@db']\n[limits]\nqueued_days = -1"
+                "[policy.doors.web]\n[policy.doors.'postgres://me:SECRET@db']\n[device]\nqueued_days = -1"
             ),
             "line 2, policy.doors: people come through these doors: web, hall\n\
-             line 4, limits.queued_days: it must be a whole number from 0 to 3650"
+             line 4, device.queued_days: it must be a whole number from 0 to 3650"
         );
         assert!(read("[policy.doors.hall]\n").is_ok());
         assert!(read("[policy.doors.device]\n").is_err());
@@ -259,8 +260,8 @@ mod tests {
     fn everything_that_is_wrong_is_told_in_the_order_of_the_lines() {
         assert_eq!(
             told(
-                "realm = 'gate.example:443'\nlisten = 'localhost:8080'\n[limits]\n\
-                 session_hours = 0\npayload_bytes = '64M'\n[tls]\ncertificate = 1\nkey = 'k'\n\
+                "realm = 'gate.example:443'\nlisten = 'localhost:8080'\n\
+                 web.session_hours = 0\ndevice.payload_bytes = '64M'\n[tls]\ncertificate = 1\nkey = 'k'\n\
                  [hall]\nlisten = '127.0.0.1:99999'\nmax_hours = 745"
             )
             .lines()
@@ -269,11 +270,11 @@ mod tests {
             [
                 "line 1, realm",
                 "line 2, listen",
-                "line 4, limits.session_hours",
-                "line 5, limits.payload_bytes",
-                "line 7, tls.certificate",
-                "line 10, hall.listen",
-                "line 11, hall.max_hours",
+                "line 3, web.session_hours",
+                "line 4, device.payload_bytes",
+                "line 6, tls.certificate",
+                "line 9, hall.listen",
+                "line 10, hall.max_hours",
             ]
         );
     }
@@ -286,26 +287,27 @@ mod tests {
                 "line 1, listen: it must be an IP address and a port, such as 127.0.0.1:8080",
             ),
             (
-                "\n[limits]\npayload_bytes = '64M'",
-                "line 3, limits.payload_bytes: it must be a whole number from 1 to 1073741824",
+                "\n[device]\npayload_bytes = '64M'",
+                "line 3, device.payload_bytes: it must be a whole number from 1 to 1073741824",
             ),
             (
-                "[limits]\nsession_hours = 0",
-                "line 2, limits.session_hours: it must be a whole number from 1 to 8760",
+                "[web]\nsession_hours = 0",
+                "line 2, web.session_hours: it must be a whole number from 1 to 8760",
             ),
             ("objects = 5", "line 1, objects: it must be a path"),
             ("limits = 5", "line 1, limits: it must be a section"),
         ] {
             assert_eq!(told(text), expected);
         }
-        let misspelt = told("[limits]\nsession_hour = 1");
-        let begins = "line 2, limits.session_hour: there is no such setting; here stands one of ";
+        let misspelt = told("[web]\nsession_hour = 1");
+        let begins =
+            "line 2, web.session_hour: there is no such setting; here stands session_hours";
         assert!(misspelt.starts_with(begins), "{misspelt}");
     }
 
     #[test]
     fn there_is_an_end_to_what_is_told() {
         let many: String = (0..100).map(|number| format!("a{number} = 1\n")).collect();
-        assert_eq!(told(&many).lines().count(), MOST);
+        assert_eq!(told(&many).lines().count(), MOST_PROBLEMS);
     }
 }

@@ -66,7 +66,7 @@ fn too_many_bytes(realm: &Realm, route: &Route) -> u64 {
         } => bytes,
         Takes::Streamed {
             most: Most::Payload,
-        } => realm.gateway.limits.payload_bytes.get(),
+        } => realm.gateway.payload_bytes,
     }
 }
 

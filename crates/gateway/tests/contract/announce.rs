@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use hallway_api::device::Announced;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_door_device::announce::{CODE, MOST_OF_NETWORK, MOST_WAITING, keep};
+use hallway_door_device::announce::{CODE_LIFETIME, MOST_OF_NETWORK, MOST_WAITING, keep};
 use hallway_door_device::store::{Announcement, DeviceTables, Maker};
 use hallway_evidence::CredentialId;
 use hallway_spine::http::problem::{Code, Problem};
@@ -28,7 +28,7 @@ fn announcement(maker: MakerId, number: u64, network: Option<&str>) -> Announcem
         sign_count: 0,
         signed: vec![2; 100],
         created: now,
-        expires: now.plus(CODE),
+        expires: now.plus(CODE_LIFETIME),
         device: None,
         network: network.map(str::to_owned),
     }
@@ -93,7 +93,7 @@ async fn one_network_has_so_many_devices_that_wait_and_leaves_room_for_others() 
     };
     announce_one(&sample, &anew).await.unwrap();
     // What is over makes room.
-    sample.clock.set(NOW + CODE.as_millis() as u64 + 1);
+    sample.clock.set(NOW + CODE_LIFETIME.as_millis() as u64 + 1);
     let later = announcement(maker, next, Some("192.0.2.1"));
     announce_one(&sample, &later).await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hallway_door_hall::store::{
-    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    APPROVAL_TIMEOUT, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
     GrantState, GrantsOf, GuestId, Hall, HallAgent, HallGuest, HallTables, MAX_AGENTS, MAX_GUESTS,
 };
 use hallway_evidence::statement::hall::{HallName, KeyNeed, Names, Needs, Rights};
@@ -499,12 +499,12 @@ pub(crate) async fn a_key_gets_one_grant(database: &Database) {
 pub(crate) async fn a_grant_waits_for_its_approval(database: &Database) {
     let (store, emily, backups) = furnished(database).await;
     let opened = at(1_000);
-    let hour = opened.plus(APPROVAL_PATIENCE);
+    let hour = opened.plus(APPROVAL_TIMEOUT);
     let asked = |ends| Grant {
         approval: Some(Approval::asked(Role::Operator)),
         ..grant(&backups.name, &emily, GrantHolder::Key(hash32()), ends)
     };
-    let (long, short) = (asked(hour.plus(APPROVAL_PATIENCE)), asked(at(5_000)));
+    let (long, short) = (asked(hour.plus(APPROVAL_TIMEOUT)), asked(at(5_000)));
     let plain = grant(&backups.name, &emily, GrantHolder::Key(hash32()), at(9_000));
     let unit = store.begin().await.unwrap();
     let grants = unit.grants();

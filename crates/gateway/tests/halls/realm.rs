@@ -10,7 +10,7 @@ use axum::http::{Request, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_door_hall::settings::{Hall, Service, Store};
+use hallway_door_hall::settings::{HallSettings, Service, Store};
 use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::{
     CredentialId, Line, PersonId, Response, SignedStatement, Statement, Timestamp,
@@ -91,7 +91,7 @@ impl House {
     }
 
     /// What is behind the halls.
-    async fn furniture(folder: &Path) -> Hall {
+    async fn furniture(folder: &Path) -> HallSettings {
         let address = echo().await;
         let service = |hall: &str, name: &str| Service {
             hall: hall.parse().unwrap(),
@@ -101,7 +101,7 @@ impl House {
         let files = folder.join("files");
         std::fs::create_dir_all(&files).unwrap();
         std::fs::write(files.join("notes.txt"), "notes").unwrap();
-        Hall {
+        HallSettings {
             listen: "127.0.0.1:0".parse().unwrap(),
             stores: vec![Store {
                 hall: "one".parse().unwrap(),
@@ -115,7 +115,7 @@ impl House {
                 service("two", "echo"),
                 service("two", "hidden"),
             ],
-            ..Hall::default()
+            ..HallSettings::default()
         }
     }
 
@@ -130,13 +130,13 @@ impl House {
 
     /// A gateway of a realm of this name, with the halls of [`House::open`].
     pub(crate) async fn called(realm: &str) -> Self {
-        Self::certifying(realm, Hall::default().certificate_seconds.get()).await
+        Self::certifying(realm, HallSettings::default().certificate_seconds.get()).await
     }
 
     /// The same, whose certificates last so long.
     pub(crate) async fn certifying(realm: &str, certificate_seconds: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let hall = Hall {
+        let hall = HallSettings {
             certificate_seconds: Bounded::nearest(certificate_seconds),
             ..Self::furniture(folder.path()).await
         };
@@ -145,7 +145,7 @@ impl House {
         house
     }
 
-    async fn of_realm(folder: &Path, hall: Option<Hall>, realm: &str) -> Self {
+    async fn of_realm(folder: &Path, hall: Option<HallSettings>, realm: &str) -> Self {
         let config = Config {
             realm: realm.parse().unwrap(),
             hall,

@@ -59,7 +59,7 @@ pub enum Takes {
 pub enum Most {
     /// This number of bytes.
     Bytes(u64),
-    /// `[limits] payload_bytes` of the configuration.
+    /// As many bytes as the configuration allows for a payload.
     Payload,
 }
 

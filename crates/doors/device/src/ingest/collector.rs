@@ -1,4 +1,4 @@
-//! Collects the device transactions that wait and keeps them together: one database transaction,
+//! Collects the device transactions that wait, and keeps them together: one database transaction,
 //! one disk flush, one checkpoint.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use crate::store::{Advance, DeviceTables, Standing, Transaction};
 /// How many transactions are kept at once.
 const MAX_BATCH: usize = 1024;
 
-/// How often it is tried to keep a batch and its parts: enough to find three transactions among
+/// How many attempts a batch and its parts get: enough to find three transactions among
 /// [`MAX_BATCH`] that can't be kept. With more, some are told to send again.
 const MAX_ATTEMPTS: usize = 64;
 
@@ -31,11 +31,11 @@ pub(crate) struct Collector<N> {
     again: JoinSet<()>,
 }
 
-/// What becomes of one transaction of a batch.
+/// The outcome of one transaction of a batch.
 enum Verdict {
-    /// It is the batch's new one with this number.
+    /// It is new, and has this number among the new ones of the batch.
     New(usize),
-    /// It is the same as the batch's new one with this number.
+    /// It repeats the new one with this number in the batch.
     Twin(usize),
     /// It was accepted before.
     Known(Arc<EvidenceRecord>),
@@ -43,7 +43,7 @@ enum Verdict {
     Refused(Refused),
 }
 
-/// What a batch led to, once it is kept.
+/// The outcome of a batch that is kept.
 struct Kept {
     /// One for each transaction of the batch.
     verdicts: Vec<Verdict>,
@@ -81,8 +81,8 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
     }
 
     /// Keeps a batch, then answers everybody in it. One that can't be kept for a reason that may be
-    /// in one of its transactions is kept in halves, and so on, until that one is found: it alone is
-    /// refused.
+    /// in one of its transactions is kept in halves, and so on, until that one is found: it alone
+    /// is refused.
     async fn keep(&mut self, mut batch: Vec<Waiting>) {
         // Two transactions of one device that came at once are taken in their order.
         batch.sort_by_key(|waiting| (waiting.submission.device, waiting.submission.sequence));
@@ -157,7 +157,7 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
     fn answer(&mut self, batch: Vec<Waiting>, kept: Kept) {
         let mut before = Vec::new();
         for (waiting, verdict) in batch.into_iter().zip(kept.verdicts) {
-            // Whoever no longer waits for the answer asks again and gets the receipt then.
+            // A device that no longer waits for the answer sends again, and gets the receipt then.
             let _ = match verdict {
                 Verdict::New(at) => {
                     let receipt = kept.receipts[at].clone();

@@ -1,4 +1,4 @@
-//! Devices' public keys, kept at hand.
+//! Public keys of devices, kept in memory.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,15 +8,15 @@ use hallway_evidence::{CredentialId, DeviceId, Timestamp};
 use hallway_spine::store::{Holder, StoreError, Unit};
 use hallway_webauthn::CredentialRecord;
 
-/// How many keys are kept at hand: 160 MB at most, as `bench/benches/ingest` measures.
+/// How many keys are kept in memory: 160 MB at most, as `bench/benches/ingest` measures.
 const MAX_KEYS: usize = 100_000;
 
 /// A device's key.
 #[derive(Debug)]
 pub struct DeviceKey {
-    /// Whose it is.
+    /// The device that signs with it.
     pub device: DeviceId,
-    /// From when on it can have signed anything: when it announced itself.
+    /// When the device announced the key: it signed nothing before.
     pub made: Timestamp,
     /// What verifies its signatures. Its signature counter is 0: whether the counter went on is
     /// decided in [`super::Ingest`], against the one in the database.
@@ -31,7 +31,7 @@ impl DeviceKey {
         self.admitted.load(Ordering::Relaxed) == epoch
     }
 
-    /// Notes that it was.
+    /// Notes that the model was found acceptable in this epoch.
     pub fn admit(&self, epoch: u64) {
         self.admitted.store(epoch, Ordering::Relaxed);
     }
@@ -39,7 +39,7 @@ impl DeviceKey {
 
 /// The keys of the devices that sent something lately.
 ///
-/// A credential id stands for one public key and one device for good, so a key at hand is never
+/// A credential id stands for one public key and one device for good, so a key in memory is never
 /// out of date; whether the device may still use it is decided when the transaction is kept.
 #[derive(Debug, Default)]
 pub struct Keyring {
@@ -84,7 +84,7 @@ impl Keyring {
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MAX_KEYS {
-            // Seldom, and what is needed comes back with one query each.
+            // This happens seldom, and each key that is needed again costs one query.
             keys.clear();
         }
         keys.insert(id.clone(), Arc::clone(&key));

@@ -17,14 +17,16 @@ pub enum Refused {
     #[error("the device is {0}, not registered; ask its owner")]
     NotRegistered(DeviceState),
     /// The person who owns the device is suspended.
-    #[error("the person who owns the device is suspended; it is taken again once they are not")]
+    #[error(
+        "the owner of the device is suspended; the gateway takes its transactions again once the owner is reinstated"
+    )]
     OwnerSuspended,
     /// The device was enrolled anew with another credential.
     #[error("the device signs with another credential now")]
     OtherCredential,
     /// The sequence number does not follow.
     #[error(
-        "the sequence number {got} does not come after {last}: a replay, or the device went back"
+        "the sequence number {got} does not come after {last}: the transaction is a replay, or the device lost its count"
     )]
     Sequence {
         /// The last one that was accepted.
@@ -40,12 +42,14 @@ pub enum Refused {
         /// The one of the transaction.
         got: u32,
     },
-    /// The database can't keep it. Whatever a door lets through fits; this is for what it overlooks.
+    /// The database can't keep a value. The checks before should refuse such values; this error is
+    /// for one that they overlook.
     #[error("the database cannot keep this transaction: a value in it is too large or not text")]
     Unkeepable,
 }
 
-/// Checks `submission` against where its device stands, and moves that on when it is accepted.
+/// Checks `submission` against the standing of its device, and moves the standing on if it is
+/// accepted.
 pub(crate) fn admit(standing: &mut Standing, submission: &Submission) -> Result<(), Refused> {
     if standing.state != DeviceState::Registered {
         return Err(Refused::NotRegistered(standing.state));
@@ -123,7 +127,7 @@ mod tests {
         let (mut standing, submission) = (standing(), submission());
         assert_eq!(admit(&mut standing, &submission), Ok(()));
         assert_eq!((standing.last_sequence, standing.sign_count), (8, 21));
-        // A file of long ago, signed now: its time is its own.
+        // A file of long ago that is signed now keeps its own time.
         let old = Submission {
             sequence: 9,
             taken: Timestamp::from_ms(1),

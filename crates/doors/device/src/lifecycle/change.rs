@@ -80,8 +80,9 @@ async fn allowed(asking: &Asking<'_>, id: DeviceId, change: Change) -> Result<Li
     line("serial number", &device.serial)
 }
 
-/// The owner decides. Operators may stop a device, but not give it away, and not say that a stolen
-/// one was found. What an operator stopped, only an operator lets go on, by whatever way.
+/// Whether the person may make this change. The owner decides; operators may suspend a device, but
+/// neither release it nor end a report of theft. Only an operator ends, in any way, what an
+/// operator suspended.
 fn may_change(person: &Person, device: &Device, change: Change) -> Result<(), Problem> {
     let by_operator = matches!(change, Change::Suspend | Change::Reinstate)
         && device.state != DeviceState::Stolen
@@ -96,7 +97,7 @@ fn may_change(person: &Person, device: &Device, change: Change) -> Result<(), Pr
     Err(not_owner())
 }
 
-/// As what `person` suspends `device`.
+/// Whether `person` suspends `device` as its owner or as an operator.
 fn suspends_as(person: &Person, device: &Device) -> SuspendedBy {
     if device.owner == Some(person.id) {
         SuspendedBy::Owner

@@ -57,8 +57,7 @@ impl Perform<DeviceDoor> for Claim {
         Ok(terms.into())
     }
 
-    /// The enrolment comes before the claim in the log, because it came before it: a verifier of a
-    /// receipt looks at the order.
+    /// The enrolment is logged before the claim, because a verifier of a receipt checks that order.
     async fn before(&self, gateway: &Gateway, unit: &Unit<'_>) -> Result<(), Problem> {
         let announcement = unit
             .announcements()
@@ -107,7 +106,7 @@ fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
             Code::Retired,
             "this device was retired for good",
         )),
-        // To enrol it anew would be to reinstate it.
+        // Enrolling the device anew would reinstate it.
         _ if device.owner == Some(person.id)
             && device.suspended_by == Some(SuspendedBy::Operator) =>
         {
@@ -121,8 +120,8 @@ fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
     }
 }
 
-/// The record of a unit, if there is one, which `person` may claim. Where there are several, none of
-/// them speaks against it, and the oldest is the one.
+/// The record of a unit that `person` may claim, if there is one. If there are several, each of
+/// them must allow the claim, and the oldest is used.
 async fn claimable(
     unit: &Unit<'_>,
     person: &Person,
@@ -135,7 +134,7 @@ async fn claimable(
     Ok(known.into_iter().next())
 }
 
-/// Makes the claim true.
+/// Enters the claim into the tables.
 async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
     let (unit, now) = (actor.unit, actor.now);
     let announcement = unit
@@ -147,13 +146,14 @@ async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
     if terms.owner != actor.person.id || signed.challenge() != terms.enrolment {
         return Err(gone());
     }
-    // Once more: a maker may have been removed, or a model revoked, since it was announced.
+    // Verified again: the maker may have been removed, or the model revoked, since the
+    // announcement.
     let registration = announce::verify(actor.gateway, unit, &signed).await?;
     let identity = Identity::of(unit, &registration).await?;
     let known = claimable(unit, actor.person, &identity).await?;
     match &known {
         Some(device) if device.id == terms.device => {
-            // Enrolled anew by its owner: it passes through release, so that a new era begins.
+            // A device that its owner enrols anew passes through release, so that a new era begins.
             if !matches!(device.state, DeviceState::Announced | DeviceState::Released) {
                 unit.devices()
                     .set_state(device.id, DeviceState::Released)
@@ -197,7 +197,7 @@ async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
             backed_up: false,
             uv_initialized: false,
             user_handle: terms.device.as_bytes().to_vec(),
-            // From when on it can have signed anything.
+            // The credential signed nothing before this time.
             created: announcement.created,
             last_used: None,
             registration: enrolment.hash,
@@ -212,7 +212,7 @@ async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
             .add(&announcement.credential, &attestation)
             .await?;
     }
-    // What an earlier owner called it is nobody else's business.
+    // The name that an earlier owner gave it is not shown to a later one.
     let before = unit
         .ownerships()
         .last_of(terms.device, actor.person.id)

@@ -1,4 +1,4 @@
-//! Devices as the API shows them, and what whoever sees one may call it.
+//! Devices as the API shows them, and their names.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -32,14 +32,14 @@ pub struct DeviceView {
     /// announced, claimed, registered, suspended, stolen, released or retired.
     #[schemars(with = "String")]
     pub state: DeviceState,
-    /// As what somebody suspended it: owner or operator.
+    /// Who suspended the device: its owner or an operator.
     #[schemars(with = "Option<String>")]
     pub suspended_by: Option<SuspendedBy>,
     /// The number of its last transaction.
     pub last_sequence: u64,
-    /// When it was heard of last, milliseconds since 1970.
+    /// When the gateway heard from it last, milliseconds since 1970.
     pub last_seen_ms: Option<u64>,
-    /// How many files it has set aside, by its own word: 10,000 stands for more, too.
+    /// How many files it reports as set aside; 10,000 also stands for more.
     pub set_aside: u32,
     /// When it was first claimed, milliseconds since 1970.
     pub created_ms: u64,
@@ -63,24 +63,24 @@ impl From<&Device> for DeviceView {
     }
 }
 
-/// Whether a person runs the realm, and so sees every device and all that any of them ever did.
-/// Everybody else sees a device while it is theirs, and what it did while it was theirs.
+/// Whether a person sees every device and its whole history: operators and owners do. A member sees
+/// a device while owning it, and its history of that time.
 pub fn sees_every_device(person: &Person) -> bool {
     person.role >= Role::Operator
 }
 
-/// Whether a person may see a device as it is now.
+/// Whether a person may see the present state of a device.
 fn may_see(person: &Person, device: &Device) -> bool {
     device.owner == Some(person.id) || sees_every_device(person)
 }
 
-/// Which devices a person sees.
+/// The devices that a person sees.
 pub fn visible_to(person: &Person) -> DeviceFilter {
     let owner = (!sees_every_device(person)).then_some(person.id);
     DeviceFilter { owner, state: None }
 }
 
-/// A device that `person` may see; the others need not be known to exist.
+/// A device that `person` may see; others get the same 404 as a device that does not exist.
 pub async fn seen(unit: &Unit<'_>, person: &Person, id: DeviceId) -> Result<Device, Problem> {
     unit.devices()
         .get(id)

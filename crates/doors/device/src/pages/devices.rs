@@ -23,7 +23,7 @@ use crate::lifecycle;
 use crate::store::{Device, DeviceState, DeviceTables, SuspendedBy};
 
 /// How many of the newest transactions of a device are shown with it.
-const NEWEST: u64 = 5;
+const NEWEST_TRANSACTIONS: u64 = 5;
 
 /// The devices that the visitor may see.
 pub(crate) async fn list(
@@ -57,7 +57,7 @@ pub(crate) async fn one(
     let reader = gateway.store.read();
     let newest = PageRequest {
         after: None,
-        limit: Limit::nearest(NEWEST),
+        limit: Limit::nearest(NEWEST_TRANSACTIONS),
     };
     let (latest, _) = transactions::rows(&gateway, &caller, Some(&id), &newest).await?;
     let request = PageRequest::default();
@@ -109,7 +109,7 @@ pub(crate) async fn one(
     })
 }
 
-/// Where a device's code is typed.
+/// The page on which a person types a device's code.
 pub(crate) async fn claim(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -126,7 +126,8 @@ pub(crate) async fn find(gateway: &Gateway, caller: &Caller, id: &str) -> Result
     lifecycle::seen(gateway.store.read(), &caller.person, id).await
 }
 
-/// What somebody who sees a device may do to it. The acts themselves are decided by the API.
+/// The acts that the page offers to a person who sees a device. The API decides whether an act is
+/// allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Rights {
     Owns,
@@ -176,7 +177,7 @@ fn state(device: &Device) -> Mark {
     }
 }
 
-/// What can be done to a device in this state.
+/// The acts on a device in this state.
 fn acts(state: DeviceState) -> Vec<DeviceAct> {
     let reinstate = (
         DeviceAct::Reinstate,
@@ -204,7 +205,7 @@ fn acts(state: DeviceState) -> Vec<DeviceAct> {
     .collect()
 }
 
-/// To whom the device can be handed over: everybody else, while it is in service.
+/// The people who can become the device's owner: all others, while it is in service.
 async fn heirs(gateway: &Gateway, device: &Device) -> Result<Vec<(String, String)>, Problem> {
     let in_service = matches!(
         device.state,

@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::super::view::{MakerRow, MakersPage};
 use crate::store::{DeviceTables, Maker};
 
-/// Whose devices may enrol.
+/// The makers whose devices may enrol.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,

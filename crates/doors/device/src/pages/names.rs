@@ -23,7 +23,7 @@ impl<'a> DeviceNames<'a> {
         }
     }
 
-    /// What the owner of the time called a device, when the log took in an entry about it.
+    /// The name that the owner of that time gave a device, for an entry of the log about it.
     pub async fn then(&mut self, id: DeviceId, log_index: u64) -> Result<String, Problem> {
         match self.reader.ownerships().at(id, log_index).await? {
             Some(period) => Ok(period.name),
@@ -31,19 +31,19 @@ impl<'a> DeviceNames<'a> {
         }
     }
 
-    /// A device's serial number, which is nobody's to give.
+    /// A device's serial number, which no owner chooses.
     async fn serial(&self, id: DeviceId) -> Result<String, Problem> {
         let device = self.reader.devices().get(id).await?;
-        Ok(device.map_or_else(|| "a device unknown".to_owned(), |device| device.serial))
+        Ok(device.map_or_else(|| "an unknown device".to_owned(), |device| device.serial))
     }
 
-    /// What a device is called now: for whoever runs the realm.
+    /// The present name of a device, for operators and owners.
     pub async fn now(&mut self, id: DeviceId) -> Result<String, Problem> {
         if let Some(name) = self.devices.get(&id) {
             return Ok(name.clone());
         }
         let device = self.reader.devices().get(id).await?;
-        let name = device.map_or_else(|| "a device unknown".to_owned(), |device| device.name);
+        let name = device.map_or_else(|| "an unknown device".to_owned(), |device| device.name);
         self.devices.insert(id, name.clone());
         Ok(name)
     }

@@ -36,7 +36,7 @@ pub(crate) async fn list(
     })
 }
 
-/// What a device is called that the visitor sees, or what they called it while it was theirs.
+/// The name of a device that the visitor sees, or the name that the visitor gave it as its owner.
 async fn name(gateway: &Gateway, caller: &Caller, id: &str) -> Result<String, Problem> {
     let missing = || Problem::not_found("device");
     let id = id.parse().map_err(|_| missing())?;
@@ -80,7 +80,7 @@ fn view(gateway: &Gateway, row: door::TransactionRow) -> TransactionRow {
     }
 }
 
-/// Whether the gateway makes thumbnails of such bytes.
+/// Whether the gateway makes thumbnails of this media type.
 pub fn has_thumbnail(media_type: &str) -> bool {
     media_type == "image/jpeg"
 }

@@ -14,12 +14,12 @@ use super::ownership::{Ownership, holding};
 use crate::store::DeviceTables;
 
 /// The largest payload that is kept in the database, in bytes. Larger ones are objects.
-pub const MAX_INLINE: usize = 4096;
+pub const MAX_INLINE_BYTES: usize = 4096;
 
 /// Where the bytes are that a device signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PayloadLocation {
-    /// Here: at most [`MAX_INLINE`] bytes.
+    /// Here: at most [`MAX_INLINE_BYTES`] bytes.
     Inline(Vec<u8>),
     /// In the object store, under this key.
     Object(String),
@@ -136,8 +136,8 @@ const MERGED: usize = 256;
 
 impl TransactionRows<'_> {
     /// The newest of each period, merged: each list comes from an index, whereas the database would
-    /// look through everybody's transactions, or sort all of the person's. Nothing for a person with
-    /// more than [`MERGED`] periods, for whom looking through everybody's is the shorter way.
+    /// look through everybody's transactions, or sort all of the person's. Nothing for a person
+    /// with more than [`MERGED`] periods, for whom looking through everybody's is the shorter way.
     async fn page_of_owner(
         &self,
         owner: PersonId,
@@ -296,7 +296,8 @@ impl TransactionRows<'_> {
         Ok(named.into_iter().flatten().collect())
     }
 
-    /// Adds transactions whose evidence the log just took in. Only [`hallway_spine::ledger`] calls this.
+    /// Adds transactions whose evidence the log just took in. Only [`hallway_spine::ledger`] calls
+    /// this.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when a device's sequence number was used before.

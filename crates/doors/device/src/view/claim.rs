@@ -3,13 +3,13 @@
 use askama::Template;
 use hallway_spine::console::view::Frame;
 
-/// `/claim`. What the code stands for is fetched when it is typed, so that no code is ever part
-/// of an address.
+/// `/claim`. A script asks for the device when the code is typed, so that no address contains a
+/// code.
 #[derive(Template, Clone, Debug)]
 #[template(path = "claim.html")]
 pub struct ClaimPage {
     /// The frame.
     pub frame: Frame,
-    /// How many makers the gateway trusts: with none, no device can enrol.
+    /// How many makers the realm accepts: without one, no device can enrol.
     pub makers: usize,
 }

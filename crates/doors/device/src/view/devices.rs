@@ -9,12 +9,12 @@ use hallway_spine::console::view::{Count, Frame, Mark, ModelCard, Moment, Paging
 
 use super::TransactionRow;
 
-/// How many files a device has set aside, as a word beside a shape.
+/// How many files a device has set aside, as a sentence with a mark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SetAside(pub u32);
 
 impl SetAside {
-    /// Whether there are none.
+    /// Whether no file is set aside.
     pub const fn is_none(&self) -> bool {
         self.0 == 0
     }
@@ -45,11 +45,11 @@ pub struct DeviceRow {
     pub name: String,
     /// The serial number from its attestation certificate.
     pub serial: String,
-    /// Where it stands in its life.
+    /// Its state.
     pub state: Mark,
-    /// Who owns it.
+    /// The name of its owner.
     pub owner: String,
-    /// When it last proved itself.
+    /// When the gateway last heard from it.
     pub last_seen: Option<Moment>,
     /// The number of its newest transaction, by its own count; 0 before the first.
     pub sequence: Count,
@@ -65,24 +65,24 @@ pub struct DevicesPage {
     pub frame: Frame,
     /// One page of devices.
     pub devices: Vec<DeviceRow>,
-    /// How many makers the gateway trusts: with none, no device can enrol.
+    /// How many makers the realm accepts: without one, no device can enrol.
     pub makers: usize,
     /// The neighbouring pages.
     pub paging: Paging,
 }
 
-/// Something that the owner can do to a device now.
+/// An act on a device that is possible now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceAct {
     /// Refuse it until it is reinstated.
     Suspend,
     /// Accept it again.
     Reinstate,
-    /// It was stolen: refuse it, and refuse every new enrolment of it.
+    /// Refuse it and every new enrolment of it, because it was stolen.
     ReportStolen,
-    /// Let it be enrolled by somebody else.
+    /// Let another person enrol it.
     Release,
-    /// It will never be used again.
+    /// Refuse it for good.
     Retire,
 }
 
@@ -109,11 +109,11 @@ impl DeviceAct {
         }
     }
 
-    /// What it does, in one sentence.
+    /// The effect, in one sentence.
     pub const fn consequence(self) -> &'static str {
         match self {
-            Self::Suspend => "Nothing that it sends is accepted until you reinstate it.",
-            Self::Reinstate => "What it sends is accepted again.",
+            Self::Suspend => "The gateway accepts nothing from the device until you reinstate it.",
+            Self::Reinstate => "The gateway accepts again what the device sends.",
             Self::ReportStolen => {
                 "Nothing that it sends is accepted, and nobody can enrol it again, \
                  factory reset or not."
@@ -123,7 +123,7 @@ impl DeviceAct {
         }
     }
 
-    /// Whether whoever looks after devices may do it, because another act takes it back.
+    /// Whether operators may do it, because another act takes it back.
     pub const fn can_be_undone(self) -> bool {
         matches!(self, Self::Suspend | Self::Reinstate)
     }
@@ -133,7 +133,7 @@ impl DeviceAct {
         matches!(self, Self::Reinstate | Self::Release)
     }
 
-    /// Whether the act deserves to look dangerous.
+    /// Whether the button looks dangerous.
     pub const fn is_grave(self) -> bool {
         matches!(self, Self::ReportStolen | Self::Release | Self::Retire)
     }
@@ -142,7 +142,7 @@ impl DeviceAct {
 /// One line of a device's history.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// What happened, as the statement says it.
+    /// The statement as a sentence.
     pub sentence: String,
     /// The evidence, in hexadecimal.
     pub hash: String,
@@ -164,11 +164,12 @@ pub struct DevicePage {
     pub aaguid: String,
     /// The model, where the metadata know it.
     pub model: Option<ModelCard>,
-    /// Why nothing that it signs is accepted, where its model is not.
+    /// Why its model is not accepted, if so: then nothing that the device signs is accepted.
     pub refused: Option<String>,
-    /// What the visitor can do to it now.
+    /// The acts that the visitor can do on it now.
     pub acts: Vec<DeviceAct>,
-    /// To whom the visitor can hand it: identifiers and names. Empty if it cannot be handed over.
+    /// The people to whom the visitor can give it, with identifiers and names; empty if it can't be
+    /// given.
     pub heirs: Vec<(String, String)>,
     /// Its newest transactions, at most five.
     pub latest: Vec<TransactionRow>,

@@ -8,7 +8,7 @@ use hallway_spine::console::view::{Frame, Moment};
 pub struct MakerRow {
     /// The identifier in the API.
     pub id: String,
-    /// The name that it was given here.
+    /// The realm's name for it.
     pub name: String,
     /// The certificate's subject.
     pub subject: String,

@@ -37,7 +37,8 @@ impl TransactionRow {
 pub struct TransactionsPage {
     /// The frame.
     pub frame: Frame,
-    /// Only those of this device: its identifier and name.
+    /// The device whose transactions are shown, with its identifier and name; all devices without
+    /// it.
     pub only: Option<(String, String)>,
     /// One page of transactions, newest first.
     pub rows: Vec<TransactionRow>,
@@ -46,7 +47,7 @@ pub struct TransactionsPage {
 }
 
 impl TransactionsPage {
-    /// Whether new transactions may be put on top of what is shown.
+    /// Whether the page adds new transactions on top.
     fn is_live(&self) -> bool {
         self.paging.newest.is_none()
     }

@@ -1,8 +1,9 @@
 //! Partners' halls in browsers. A browser can show no certificate, so this gateway holds the key of
-//! the grant and goes there for it, as `hallway open` does for a person with a command.
+//! the grant and connects to the partner's hall, as `hallway open` does for a person with a
+//! command.
 //!
-//! The key follows from the nonce of the statement that names it: nothing of it is kept, and
-//! whichever gateway of the realm is asked next can go on.
+//! The key is derived from the nonce of the statement that names it, so it is stored nowhere, and
+//! any gateway of the realm can go on.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,8 +27,8 @@ use crate::partners::{active, place};
 use crate::store::{End, Grant, HallTables};
 use crate::{HallsOf, certificate, visit};
 
-/// How soon something that failed is tried again.
-const AGAIN: Duration = Duration::from_secs(2);
+/// How soon a failed request is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The partners' halls that are open in browsers through this gateway. Nothing is sent under the
 /// lock.
@@ -39,25 +40,26 @@ pub struct Proxies(tokio::sync::Mutex<BTreeMap<GrantId, Proxy>>);
 pub struct Proxy {
     host: RealmName,
     grant: Grant,
-    /// Goes there, with a certificate that is kept fresh while the grant stands.
+    /// The connection to the hall, with a certificate that is kept fresh while the grant stands.
     client: HallClient,
     public_key: P256PublicKey,
     arrived: Arc<OnceCell<()>>,
     waits: Arc<Mutex<Option<Waits>>>,
 }
 
-/// How an opening stands at the host.
+/// The state of an opening at the host.
 #[derive(Debug)]
 pub enum There {
-    /// Open, as the host sees it now.
+    /// Open, with the rights that the host gives now.
     Open(client::Grant),
-    /// Until somebody there approves it; of whom was only said to whoever showed the evidence.
+    /// Waiting for an approval there. The host names the approvers only in its answer to the
+    /// evidence.
     Waiting(Option<Waits>),
-    /// The host ended it, or does not let the holder in. It says why.
+    /// Ended or refused by the host, with its reason.
     Over(String),
 }
 
-/// What the host answers to evidence, besides the grant.
+/// The host's answer to evidence, besides the grant.
 #[derive(Deserialize)]
 struct Welcome {
     waits: Option<Waits>,
@@ -66,7 +68,7 @@ struct Welcome {
 /// The key for the grant of the statement with this nonce.
 ///
 /// # Errors
-/// 500: one nonce of four thousand million gives none.
+/// 500: one nonce in four thousand million gives no key.
 pub fn key(gateway: &Gateway, nonce: &[u8; 16]) -> Result<HallKey, Problem> {
     let seed = Zeroizing::new(gateway.sealer.seal(Purpose::VisitKey, &[], nonce));
     let mut scalar = Zeroizing::new([0; 32]);
@@ -78,7 +80,7 @@ impl Proxies {
     /// The way to the hall of a browser's grant at `host`.
     ///
     /// # Errors
-    /// It is no partner any more, or has no hall listener.
+    /// The host is no partner any more, or has no hall listener.
     pub async fn enter(
         &self,
         gateway: &Gateway,
@@ -99,8 +101,8 @@ impl Proxies {
     }
 }
 
-/// Keeps the certificate fresh until the grant ends, and shows it to the host, which lets nobody
-/// stay whom home no longer certifies.
+/// Keeps the certificate fresh until the grant ends, and shows it to the host, which puts out
+/// visitors whom the home realm no longer certifies.
 async fn keep(gateway: Gateway, proxy: Proxy, presence: Arc<Presence>) {
     let mut pause = proxy.until_renewal(&gateway);
     loop {
@@ -115,7 +117,7 @@ async fn keep(gateway: Gateway, proxy: Proxy, presence: Arc<Presence>) {
                 }
                 proxy.until_renewal(&gateway)
             }
-            Err(_) => AGAIN,
+            Err(_) => RETRY_AFTER,
         };
     }
     gateway
@@ -128,7 +130,7 @@ async fn keep(gateway: Gateway, proxy: Proxy, presence: Arc<Presence>) {
 }
 
 impl Proxy {
-    /// Makes ready; nothing is sent yet.
+    /// A way to the hall that has sent nothing yet.
     async fn new(gateway: &Gateway, host: &RealmName, grant: &Grant) -> Result<Self, Problem> {
         let reader = gateway.store.read();
         let record = reader.evidence().get(&grant.evidence).await?;
@@ -158,7 +160,7 @@ impl Proxy {
         })
     }
 
-    /// Shows a fresh certificate from now on, and believes what is known now of who answers there.
+    /// Uses a fresh certificate, and the authorities of the host that are believed now.
     async fn certify(&self, gateway: &Gateway) -> Result<(), Problem> {
         let reader = gateway.store.read();
         let partner = active(reader, &self.host).await?;
@@ -167,14 +169,14 @@ impl Proxy {
         self.client.show(chain, place.bundle).map_err(unexpected)
     }
 
-    /// Two thirds of what is left of the certificate's time.
+    /// Two thirds of the certificate's remaining time.
     fn until_renewal(&self, gateway: &Gateway) -> Duration {
         let ends = Timestamp::from_ms(self.client.certificate_ends_ms());
         let left = ends.as_ms().saturating_sub(gateway.now().as_ms());
-        Duration::from_millis(left * 2 / 3).max(AGAIN)
+        Duration::from_millis(left * 2 / 3).max(RETRY_AFTER)
     }
 
-    /// What goes there, once the host has seen the evidence.
+    /// The connection to the hall, once the host has accepted the evidence.
     ///
     /// # Errors
     /// 403: the host does not let the holder in. 502: it can't be reached.
@@ -189,8 +191,8 @@ impl Proxy {
         Ok(&self.client)
     }
 
-    /// Asks the host how it stands, and shows it the evidence if it has not seen it. When it is over
-    /// there, it is over here.
+    /// Asks the host for the state of the opening, and shows it the evidence if it has not seen it.
+    /// An opening that has ended there ends here.
     ///
     /// # Errors
     /// 502: the host can't be reached.
@@ -203,7 +205,7 @@ impl Proxy {
             match shown {
                 Ok(welcome) => *self.waits() = welcome.waits,
                 Err(error) if is_newcomer(&asked) => asked = Err(error),
-                // Another request of this browser was first.
+                // Another request of this browser came first.
                 Err(_) => {}
             }
         }

@@ -1,4 +1,4 @@
-//! Requests for a store's files, wherever they come in: over the hall listener or from a browser.
+//! Requests for the files of a store, over the hall listener or from a browser.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use super::standing::Standing;
 use crate::HallsOf;
 use crate::store::lock_holder;
 
-/// Answers a request for the files of `store`, which is reached at `mount`, as far as `standing` and
-/// the locks of others allow.
+/// Answers a request for the files of `store`, which is reached at `mount`, as far as `standing`
+/// and the locks of others allow.
 pub async fn serve(
     gateway: &Gateway,
     standing: &Standing,

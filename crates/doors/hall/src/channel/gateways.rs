@@ -1,5 +1,5 @@
-//! What partners' gateways ask on the hall listener, over mutual TLS. Each of them gets what is
-//! said to it alone: who asks is who the certificate says.
+//! The requests of partners' gateways on the hall listener, over mutual TLS. Each gateway gets only
+//! what is meant for it: its certificate says which one it is.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -28,7 +28,7 @@ pub async fn realm(
     }))
 }
 
-/// `POST /partner/left`: the asker is a partner no longer.
+/// `POST /partner/left`: the asking realm ended the partnership.
 pub async fn left(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
@@ -38,13 +38,17 @@ pub async fn left(
     if left.pact != partner.pact.to_string() {
         return Err(Problem::new(
             Code::OtherPact,
-            "this is about another partnership than the one that there is",
+            "this is about another partnership than the present one",
         ));
     }
-    // Aside, because ending it cuts this connection, and the answer has to be out before.
+    // In a task of its own: ending the partnership cuts this connection, and the answer is sent
+    // before.
     tokio::spawn(async move {
         if let Err(problem) = refresh::end(&gateway, &partner, EndedBy::Them).await {
-            tracing::error!(error = problem.detail, "a partner that left is not ended");
+            tracing::error!(
+                error = problem.detail,
+                "the partnership with a realm that left could not be ended"
+            );
         }
     });
     Ok(Json(serde_json::json!({})))

@@ -1,4 +1,4 @@
-//! Who is inside through this gateway, and putting them out.
+//! The people, agents and gateways that are inside through this gateway, and putting them out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,41 +17,41 @@ use super::standing::{self, Standing};
 use crate::store::{Grant, GrantKind, HallTables};
 use crate::{HallsOf, partners};
 
-/// How often everybody inside is looked at again, and how old an answer may be.
-const PERIOD: Duration = Duration::from_secs(2);
-/// How long somebody stays inside while the database does not answer.
-const BLIND: Duration = Duration::from_secs(30);
-/// How long somebody who does nothing is still listed.
-const LINGER: Duration = Duration::from_secs(30);
+/// How often the standing of everybody inside is looked up again, and how old an answer may be.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long a presence stays inside while the database does not answer.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a presence that does nothing is still listed.
+const LISTED_FOR: Duration = Duration::from_secs(30);
 
-/// Whom a connection or a browser belongs to.
+/// The owner of a connection or of a browser's requests.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
     /// The holder of a grant.
     Guest(GrantId),
     /// A partner's person who has shown no evidence yet.
     Newcomer {
-        /// The realm where they are at home.
+        /// The person's home realm.
         home: RealmName,
-        /// Who, there.
+        /// The person's id in that realm.
         person: PersonId,
-        /// SHA-256 of their public key.
+        /// SHA-256 of the person's public key.
         key: [u8; 32],
     },
     /// A partner's gateway.
     Partner(RealmName),
-    /// A machine that provides something.
+    /// An agent.
     Agent {
-        /// In which hall.
+        /// The agent's hall.
         hall: HallName,
-        /// Called what.
+        /// The agent's name.
         name: AgentName,
         /// SHA-256 of its public key.
         key: [u8; 32],
     },
 }
 
-/// Something that a hall offers.
+/// A store or service of a hall.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Thing {
     /// Files.
@@ -82,15 +82,15 @@ impl fmt::Display for Who {
     }
 }
 
-/// Somebody who is inside.
+/// A presence: one person, agent or gateway that is inside.
 #[derive(Debug)]
 pub struct Presence {
-    /// Who.
+    /// The owner of the presence.
     pub who: Who,
-    /// Cancelled to put them out; counts what flows.
+    /// Cancelled to put the presence out; counts the bytes that flow.
     pub pass: Pass,
     checked: Mutex<Checked>,
-    /// The certificate that was shown last; nothing for a browser.
+    /// The certificate that was shown last; `None` for a browser.
     shown: Mutex<Option<Shown>>,
 }
 
@@ -106,12 +106,12 @@ struct Checked {
     at: Instant,
     used: Instant,
     standing: Option<Arc<Standing>>,
-    /// Cancelled where a right on a thing goes while the grant goes on.
+    /// Cancelled when a right on a thing ends while the grant goes on.
     cuts: BTreeMap<Thing, CancellationToken>,
 }
 
 impl Checked {
-    /// Takes in what is so now, and cuts what no longer is.
+    /// Takes in the new standing, and cuts what it no longer allows.
     fn take(&mut self, asked: Instant, standing: Option<&Arc<Standing>>) {
         let rights = |standing: Option<&Arc<Standing>>| -> BTreeSet<Right> {
             let rights = standing
@@ -129,22 +129,22 @@ impl Checked {
     }
 }
 
-/// What is shown of a guest who is inside.
+/// A guest who is inside, as lists show one.
 #[derive(Clone, Debug)]
 pub struct Glance {
     /// The grant.
     pub grant: GrantId,
-    /// In which hall.
+    /// The hall.
     pub hall: HallName,
-    /// Whose.
+    /// The person's id.
     pub person: PersonId,
     /// The person's name.
     pub name: String,
-    /// The realm where they are at home, when it is another one.
+    /// The person's home realm, if it is another one.
     pub home: Option<RealmName>,
-    /// Bytes that came from them.
+    /// Bytes received from the guest.
     pub received: u64,
-    /// Bytes that went to them.
+    /// Bytes sent to the guest.
     pub sent: u64,
     /// Streams open now.
     pub streams: usize,
@@ -175,19 +175,19 @@ impl Presence {
             return true;
         };
         match &self.who {
-            // Anybody with the authority's key can be one; it comes again for each question.
+            // A gateway connects anew for each request, so it need not stay.
             Who::Partner(_) => false,
-            // It comes again, with its newest certificate.
+            // An agent connects again, with its newest certificate.
             Who::Agent { .. } => {
                 tls::is_believed(believed, chain, now_ms.min(ends_ms.saturating_sub(1000)))
             }
-            // A certificate that has ended is no sign: its authority may have gone in its turn.
+            // An expired certificate says nothing: its authority may have retired in its turn.
             _ => now_ms >= *ends_ms || tls::is_believed(believed, chain, now_ms),
         }
     }
 
-    /// What goes with a request or stream on `thing`: it is cut when the grant ends, and when any
-    /// of the rights on it goes that `standing` has.
+    /// The token for a request or stream on `thing`. It is cancelled when the grant ends, or when
+    /// any right on `thing` ends that `standing` has.
     pub fn pass_for(&self, standing: &Standing, thing: Thing) -> Pass {
         let mut checked = self.checked();
         let on = |standing: &Standing| -> Vec<Right> {
@@ -195,7 +195,7 @@ impl Presence {
             let on = rights.filter(|right| Thing::from(*right) == thing);
             on.cloned().collect()
         };
-        // What was looked up may have been overtaken since.
+        // The standing may have changed since it was looked up.
         let is_so = checked.standing.as_deref().map(on) == Some(on(standing));
         let cut = if is_so {
             let cut = checked.cuts.entry(thing);
@@ -214,19 +214,19 @@ impl Presence {
     /// What the holder of the grant may do now; nothing for an agent. At most two seconds old.
     ///
     /// # Errors
-    /// 403: whoever it is has been put out.
+    /// 403: the presence was put out.
     pub async fn standing(&self, gateway: &Gateway) -> Result<Option<Arc<Standing>>, Problem> {
         {
             let mut checked = self.checked();
             checked.used = Instant::now();
-            if checked.at.elapsed() < PERIOD && !self.pass.cut.is_cancelled() {
+            if checked.at.elapsed() < LOOK_EVERY && !self.pass.cut.is_cancelled() {
                 return Ok(checked.standing.clone());
             }
         }
         self.look(gateway).await
     }
 
-    /// Asks the database, and cuts what is open when it says no.
+    /// Asks the database, and cuts what is open if the grant no longer stands.
     async fn look(&self, gateway: &Gateway) -> Result<Option<Arc<Standing>>, Problem> {
         if self.pass.cut.is_cancelled() {
             return Err(put_out());
@@ -238,7 +238,9 @@ impl Presence {
                 Ok(standing)
             }
             Err(problem) => {
-                if !problem.status().is_server_error() || self.checked().at.elapsed() > BLIND {
+                if !problem.status().is_server_error()
+                    || self.checked().at.elapsed() > DATABASE_TIMEOUT
+                {
                     if problem.code == Code::WaitingForApproval {
                         tracing::debug!(who = %self.who, "not let in before it is approved");
                     } else {
@@ -292,7 +294,7 @@ impl Inside {
         self.enter(gateway, Who::Guest(grant.id)).await
     }
 
-    /// Lets `who` in, if they may.
+    /// Lets `who` in, if allowed.
     ///
     /// # Errors
     /// 403.
@@ -343,29 +345,29 @@ impl Inside {
         all.values().filter_map(glance).collect()
     }
 
-    /// Looks at everybody again, at once: after something here changed who may be inside.
+    /// Looks at everybody again at once, after a change at this gateway.
     pub async fn look_again(&self, gateway: &Gateway) {
         let everybody: Vec<Arc<Presence>> = self.all().values().cloned().collect();
         for presence in everybody {
-            // What it says is in the presence, which cuts itself off.
+            // The presence takes in the outcome, and cuts itself off.
             let _ = presence.look(gateway).await;
         }
         self.all().retain(|_, presence| {
             let busy = Arc::strong_count(presence) > 1 || presence.pass.flow.streams() > 0;
-            let idle = presence.checked().used.elapsed() > LINGER;
+            let idle = presence.checked().used.elapsed() > LISTED_FOR;
             !presence.pass.cut.is_cancelled() && (busy || !idle)
         });
     }
 
-    /// Looks at everybody every two seconds, for good.
+    /// Looks at everybody every two seconds, until the gateway stops.
     pub async fn watch(gateway: Gateway) {
         loop {
-            tokio::time::sleep(PERIOD).await;
+            tokio::time::sleep(LOOK_EVERY).await;
             gateway.halls().inside.look_again(&gateway).await;
         }
     }
 
-    /// Puts everybody out for whose certificate nobody vouches any more.
+    /// Puts everybody out whose certificate no believed authority vouches for.
     pub fn disbelieve(&self, believed: &Bundles, now_ms: u64) {
         for presence in self.all().values() {
             if !presence.is_believed(believed, now_ms) {

@@ -36,10 +36,11 @@ use super::visit;
 use crate::HallsOf;
 use crate::store::{GrantKind, HallTables};
 
-/// How often the gateway makes itself a new certificate, though the authority stays.
-const OWN_RENEWAL: Duration = Duration::from_secs(6 * 3600);
-/// How long answers may take once whoever asked was put out, or the gateway stops.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How often the gateway makes itself a new certificate while its authority stays the same.
+const RENEW_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// How long answers may still take after the asker was put out, or after the gateway was told to
+/// stop.
+const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A bound hall listener, before anything is served on it.
 pub struct HallListener {
@@ -50,10 +51,10 @@ pub struct HallListener {
 /// Why the listener can't do TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum HallTlsError {
-    /// No key for the gateway itself.
+    /// The gateway's own key.
     #[error("the hall listener's key: {0}")]
     Key(#[from] hallway_hall::KeyError),
-    /// No certificate for it.
+    /// The gateway's own certificate.
     #[error("the hall listener's certificate: {0}")]
     Certificate(#[from] hallway_hall::AuthorityError),
     /// rustls refuses.
@@ -72,7 +73,7 @@ impl HallListener {
     /// Binds `address`.
     ///
     /// # Errors
-    /// The address is taken or not ours.
+    /// The address is taken, or not one of this machine.
     pub async fn bind(address: SocketAddr, connections: usize) -> Result<Self, ListenError> {
         Ok(Self {
             entrance: Entrance::bind(address, connections).await?,
@@ -80,7 +81,7 @@ impl HallListener {
         })
     }
 
-    /// Counts what is not read together with what is not read elsewhere.
+    /// Counts unread answers together with those of another listener.
     pub fn sharing(self, unread: Unread) -> Self {
         Self { unread, ..self }
     }
@@ -122,14 +123,14 @@ impl HallListener {
                 () = &mut renewal => continue,
                 Ok(()) = trust.changed() => {
                     let believed = trust.borrow_and_update().clone();
-                    // Another authority may sign by now.
+                    // Another authority may sign now.
                     own.renew(&gateway);
                     let inside = &gateway.halls().inside;
                     inside.disbelieve(&believed, gateway.now().as_ms());
                     match own.acceptor(believed) {
                         Ok(next) => acceptor = next,
                         Err(error) => {
-                            tracing::error!(%error, "the hall listener believes whom it believed");
+                            tracing::error!(%error, "the hall listener keeps the authorities that it believed before");
                         }
                     }
                     continue;
@@ -164,7 +165,7 @@ impl HallListener {
         }
         gateway.halls().inside.put_everybody_out();
         connections.close();
-        let _ = timeout(FAREWELL * 2, connections.wait()).await;
+        let _ = timeout(LAST_ANSWERS_TIMEOUT * 2, connections.wait()).await;
     }
 }
 
@@ -181,7 +182,7 @@ impl Own {
         })
     }
 
-    /// For connections from now on. Sessions of before are not resumed: they would carry on a
+    /// The acceptor of new connections. It resumes no earlier sessions, which would carry on a
     /// trust that may have ended.
     fn acceptor(&self, bundles: Bundles) -> Result<TlsAcceptor, HallTlsError> {
         let config = tls::server_config(Arc::clone(&self.identity), bundles)?;
@@ -190,7 +191,7 @@ impl Own {
 
     async fn keep_renewed(&self, gateway: &Gateway) {
         loop {
-            tokio::time::sleep(OWN_RENEWAL).await;
+            tokio::time::sleep(RENEW_EVERY).await;
             self.renew(gateway);
         }
     }
@@ -204,7 +205,7 @@ impl Own {
     }
 }
 
-/// By which names stock tools may check the gateway.
+/// The names by which stock tools may check the gateway.
 fn names(address: &str) -> Vec<String> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -236,9 +237,9 @@ fn chain(
     Ok(vec![leaf])
 }
 
-/// What a certificate says, as far as it is believed: that of a partner's person no longer than this
-/// realm's own are valid, whatever their home wrote into it. A home that is cut off renews none, so
-/// that is how long its visitors stay.
+/// The certificate, as far as this realm believes it. That of a partner's person counts no longer
+/// than this realm's own certificates are valid, even if the home realm made it for longer. A home
+/// realm that is cut off renews none, so its visitors stay no longer than that.
 fn believed(gateway: &Gateway, svid: Svid) -> Svid {
     let ours = svid.id.trust_domain() == gateway.halls().authorities.in_use().bundle.trust_domain();
     match svid.id.party() {
@@ -261,7 +262,8 @@ fn not_renewed() -> Problem {
     )
 }
 
-/// Whom a certificate lets in. The certificate says who, the database whether still.
+/// Lets the holder of a certificate in. The certificate says who that is, the database whether they
+/// may enter now.
 async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem> {
     let nobody = || {
         Problem::new(
@@ -329,18 +331,18 @@ async fn connection(
     };
     let svid = believed(gateway, svid);
     if gateway.now().as_ms() >= svid.not_after_ms {
-        tracing::info!(%peer, id = %svid.id, "hall: its realm certified it too long ago");
+        tracing::info!(%peer, id = %svid.id, "hall: the home realm issued the certificate too long ago");
         return refuse(stream, (peer, pace), not_renewed()).await;
     }
     match enter(gateway, &svid).await {
         Ok(presence) => {
             presence.shows(&chain, svid.not_after_ms);
-            // Whoever was in the handshake when others were believed is looked at here.
+            // The believed authorities may have changed during the handshake.
             let now_ms = gateway.now().as_ms();
             if trust.has_changed().unwrap_or(true)
                 && !tls::is_believed(&trust.borrow(), &chain, now_ms)
             {
-                tracing::info!(%peer, id = %svid.id, "hall: nobody vouches for it any more");
+                tracing::info!(%peer, id = %svid.id, "hall: no believed authority vouches for the certificate");
                 return;
             }
             let cut = presence.pass.cut.clone();
@@ -356,7 +358,7 @@ async fn connection(
             serve(stream, (peer, pace), inner, cut.cancelled_owned()).await;
         }
         Err(problem) => {
-            // Whoever waits asks every two seconds, which is how it goes, and no refusal.
+            // A waiting guest asks every two seconds. That is expected, and no refusal.
             if problem.code == Code::WaitingForApproval {
                 tracing::debug!(%peer, id = %svid.id, "hall: waits for an approval");
             } else {
@@ -368,7 +370,7 @@ async fn connection(
     }
 }
 
-/// Says why, and nothing else.
+/// Answers every request with the problem.
 async fn refuse(
     stream: TlsStream<tls::Socket<TcpStream>>,
     (peer, pace): (SocketAddr, Pace),
@@ -416,7 +418,7 @@ async fn serve<S>(
         ended = served.as_mut() => ended,
         () = end => {
             served.as_mut().graceful_shutdown();
-            timeout(FAREWELL, served).await.unwrap_or(Ok(()))
+            timeout(LAST_ANSWERS_TIMEOUT, served).await.unwrap_or(Ok(()))
         }
         () = pace.lost() => {
             tracing::debug!(%peer, "hall: put out: it asks nothing, or does not read its answer");

@@ -1,7 +1,8 @@
-//! Locks on the files of halls, as rows of the database: what is taken at one gateway holds at all.
+//! Locks on the files of halls, as rows of the database: a lock that one gateway takes holds at
+//! all.
 //!
-//! A lock counts as long as the grant that took it lets its holder write into the store. Nothing has to
-//! end it: it is gone in the moment in which its grant is.
+//! A lock counts as long as its grant lets the holder write into the store. It needs no end of its
+//! own: it ends with its grant.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,5 +1,5 @@
-//! Names of stores and services belong to whom they were given: the gateway, by its configuration,
-//! or one agent of the hall, by its invitation.
+//! The names of stores and services. Each belongs to the gateway, by its configuration, or to one
+//! agent of the hall, by its invitation.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,28 +19,28 @@ use super::{Offers, standing};
 use crate::HallsOf;
 use crate::store::{HallAgent, HallTables};
 
-/// Whose a name is.
+/// The provider to whom a name belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
-    /// The gateway provides something of that name itself.
+    /// This gateway, by its configuration.
     Configuration,
-    /// An agent was invited to.
+    /// An agent, by its invitation.
     Agent(AgentName),
 }
 
-/// A name that somebody else has.
+/// A name that another provider has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{thing} of the hall “{hall}” is provided by {by}")]
 pub struct Taken {
-    /// In which hall.
+    /// The hall.
     pub hall: HallName,
-    /// What.
+    /// The store or service.
     pub thing: Thing,
-    /// Who has it.
+    /// The provider that has the name.
     pub by: Holder,
 }
 
-/// Something that rights name and nobody provides.
+/// A store or service that rights name and nobody provides.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the hall “{hall}” does not have {thing}{}. If it is to come, give the hall first what provides \
@@ -48,11 +48,11 @@ pub struct Taken {
     there_is(.provided)
 )]
 pub struct NotProvided {
-    /// In which hall.
+    /// The hall.
     pub hall: HallName,
-    /// What.
+    /// The store or service.
     pub thing: Thing,
-    /// What there is of its kind, by name.
+    /// The names of its kind that are provided.
     pub provided: BTreeSet<String>,
 }
 
@@ -64,7 +64,7 @@ fn there_is(provided: &BTreeSet<String>) -> String {
     format!("; it has: {}", names.join(", "))
 }
 
-/// Why a gateway does not start whose configuration names what is an agent's.
+/// Why a gateway does not start: its configuration uses a name that belongs to an agent.
 #[derive(Debug, thiserror::Error)]
 pub enum CollisionError {
     /// The name.
@@ -110,7 +110,7 @@ impl From<NotProvided> for Problem {
     }
 }
 
-/// What an agent may be called for.
+/// The names that an agent was invited for.
 pub fn things(stores: &Names<StoreName>, services: &Names<ServiceName>) -> Vec<Thing> {
     let stores = stores.iter().cloned().map(Thing::Store);
     stores
@@ -130,7 +130,7 @@ impl Thing {
 }
 
 impl HallAgent {
-    /// Whether it was invited to provide something.
+    /// Whether the agent was invited to provide the thing.
     fn may_provide(&self, thing: &Thing) -> bool {
         match thing {
             Thing::Store(store) => self.stores.contains(store),
@@ -223,7 +223,7 @@ pub fn are_provided(
     })
 }
 
-/// Checks that nothing of the configuration is an agent's.
+/// Checks that no name of the configuration belongs to an agent.
 ///
 /// # Errors
 /// [`CollisionError`].
@@ -247,7 +247,7 @@ pub async fn check_configuration(store: &Store, offers: &Offers) -> Result<(), C
     Ok(())
 }
 
-/// Whether an agent that is here may provide what it announces. A refusal is written down.
+/// Whether a connected agent may provide what it announces. A refusal is logged.
 ///
 /// # Errors
 /// 403 `not-invited-for`, 409 `name-taken`, 400 `malformed`; 403 when it was put out meanwhile.

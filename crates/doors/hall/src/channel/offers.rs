@@ -1,5 +1,5 @@
-//! What there is behind each hall: what this gateway provides by its configuration, and what
-//! agents provide that have dialled in to it.
+//! The stores and services of each hall: those that this gateway provides by its configuration, and
+//! those of the agents that are connected to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,21 +16,21 @@ use zeroize::Zeroizing;
 use super::inside::Thing;
 use crate::settings;
 
-/// What is behind the halls.
+/// The stores and services of all halls.
 #[derive(Default)]
 pub struct Offers {
     services: BTreeMap<(HallName, ServiceName), Address>,
     stores: BTreeMap<(HallName, StoreName), Arc<dyn Store>>,
-    /// The agents that are here.
+    /// The connected agents.
     pub switchboard: Switchboard,
 }
 
-/// One thing behind a hall.
+/// A store or service of a hall.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Offer<N> {
-    /// What rights call it.
+    /// The name by which rights name it.
     pub name: N,
-    /// The agent that provides it; nothing for the gateway itself.
+    /// The agent that provides it; `None` for the gateway itself.
     pub agent: Option<AgentName>,
 }
 
@@ -71,11 +71,11 @@ pub enum StoreProblem {
 }
 
 impl Offers {
-    /// Opens what the configuration names; relative paths start at `data`.
+    /// Opens the stores of the configuration; relative paths start at `data`.
     ///
     /// # Errors
     /// [`OfferError`].
-    pub fn open(hall: &settings::Hall, data: &Path) -> Result<Self, OfferError> {
+    pub fn open(hall: &settings::HallSettings, data: &Path) -> Result<Self, OfferError> {
         let mut offers = Self::default();
         for service in &hall.services {
             let key = (service.hall.clone(), service.name.clone());
@@ -152,8 +152,8 @@ impl Offers {
         self.stores.get(&(hall.clone(), store.clone())).cloned()
     }
 
-    /// Connects to a service of a hall: the gateway's own, or else an agent's. Whether the asker
-    /// may, was decided before.
+    /// Connects to a service of a hall: the gateway's own, or else an agent's. The caller has
+    /// checked the right.
     ///
     /// # Errors
     /// 404: nobody provides it; 502, 504: it does not answer.
@@ -169,7 +169,7 @@ impl Offers {
     }
 }
 
-/// Opens a store; nothing where the configuration says of none where it is.
+/// Opens a store; `None` if the configuration gives it no folder and no bucket.
 fn open(store: &settings::Store, data: &Path) -> Option<Result<Arc<dyn Store>, StoreProblem>> {
     if let Some(folder) = &store.folder {
         return Some(match FolderStore::open(&data.join(folder)) {
@@ -215,7 +215,7 @@ fn own<'a, N: Clone + 'a>(
         .collect()
 }
 
-/// What an agent provides of what it was invited for.
+/// The things that an agent provides, among those that it was invited for.
 fn theirs<N>(
     agent: &AgentName,
     names: impl IntoIterator<Item = N>,

@@ -1,8 +1,8 @@
 //! The routes of the hall listener, each with its rule.
 //!
-//! As with the API: the router and the test that proves every rule are made from one list. Whoever
-//! gets here has shown a certificate of the realm; the guard asks on every request whether what
-//! it stands for is still good.
+//! As with the API, the router and the test that proves every rule are made from one list. Each
+//! connection has shown a certificate; the guard checks on every request whether its grant, agent
+//! or partnership still stands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,12 +37,12 @@ use crate::partners::{active, bundle};
 use crate::store::{End, GrantKind, HallTables};
 
 /// The largest object that a bucket takes.
-const LARGEST_FILE: u64 = 5 << 40;
+const MAX_FILE_BYTES: u64 = 5 << 40;
 
-/// Files of a hall, which go either way.
+/// The bounds of files of a hall, in both directions.
 pub(crate) const FILES: Bounds = Bounds {
     body: Takes::Streamed {
-        most: Most::Bytes(LARGEST_FILE),
+        most: Most::Bytes(MAX_FILE_BYTES),
     },
     answer: Gives::Streamed { lasts: None },
     at_once: AtOnce {
@@ -58,13 +58,13 @@ pub enum Admits {
     /// The holder of a grant for a hall of this realm; what it may do is decided by the grant's
     /// rights.
     Guest,
-    /// The holder of any grant, wherever its hall is.
+    /// The holder of any grant, in this realm or at a partner.
     Holder,
-    /// The holder of a grant whose person is of this realm, wherever its hall is.
+    /// The holder of a grant who is a person of this realm.
     AtHome,
     /// A partner's person who has no grant yet.
     Newcomer,
-    /// A machine that provides something.
+    /// An agent.
     Agent,
     /// A gateway of a realm that is a partner.
     Partner,
@@ -78,24 +78,24 @@ pub struct HallRoute {
     pub path: &'static str,
     /// The rule.
     pub admits: Admits,
-    /// What a request may cost.
+    /// The bounds of a request.
     pub bounds: Bounds,
     handler: MethodRouter<Gateway>,
 }
 
-/// Who is at the other end of a connection. The listener puts it into every request.
+/// The other end of a connection. The listener puts it into every request.
 #[derive(Clone, Debug)]
 pub struct Visitor {
-    /// Their place among those who are inside.
+    /// Its presence inside.
     pub presence: Arc<Presence>,
-    /// The certificate that they showed.
+    /// The certificate that it showed.
     pub svid: Svid,
-    /// Their IP address.
+    /// Its IP address.
     pub address: String,
 }
 
 impl Visitor {
-    /// The hall and the name of the agent that this is.
+    /// The hall and the name, if this is an agent.
     fn agent(&self) -> Result<(&HallName, &AgentName), Problem> {
         match &self.presence.who {
             Who::Agent { hall, name, .. } => Ok((hall, name)),
@@ -103,7 +103,7 @@ impl Visitor {
         }
     }
 
-    /// The partner whose gateway this is.
+    /// The realm, if this is a partner's gateway.
     ///
     /// # Errors
     /// 403.
@@ -115,7 +115,7 @@ impl Visitor {
     }
 }
 
-/// All of them.
+/// All routes of the hall listener.
 pub fn all() -> Vec<HallRoute> {
     let route = |method, path, admits, bounds, handler| HallRoute {
         method,
@@ -178,7 +178,7 @@ pub fn all() -> Vec<HallRoute> {
     ]
 }
 
-/// The evidence that a visitor brings.
+/// The bounds of the evidence that a visitor brings.
 const EVIDENCE: Bounds = Bounds {
     body: Takes::Whole {
         bytes: MAX_BUNDLE,
@@ -189,7 +189,8 @@ const EVIDENCE: Bounds = Bounds {
     ..Bounds::JSON
 };
 
-/// Streams of services and agents. Each is a connection of its own, of which the listener has so many.
+/// The bounds of streams of services and agents. Each stream is a connection, which the listener
+/// counts.
 const STREAM: Bounds = Bounds {
     answer: Gives::Streamed { lasts: None },
     at_once: AtOnce {
@@ -207,7 +208,7 @@ pub fn router(gateway: &Gateway) -> Router {
         .fold(Router::new(), |router, route| {
             let bounds = Kept::new(
                 route.bounds,
-                gateway.limits.payload_bytes.get(),
+                gateway.payload_bytes,
                 Arc::clone(&gateway.callers),
             );
             let rule = from_fn_with_state((gateway.clone(), route.admits, bounds), guard);
@@ -247,8 +248,7 @@ fn certified(gateway: &Gateway, svid: &Svid) -> Source {
 }
 
 async fn admit(gateway: &Gateway, admits: Admits, request: &mut Request) -> Result<(), Problem> {
-    // Tools have no origin. A browser that was given a certificate sends one, and then it is
-    // another site that asks.
+    // Tools send no origin. A browser with a certificate sends one, and then another site asks.
     if request.headers().contains_key(header::ORIGIN) {
         return Err(Problem::new(
             Code::CrossOrigin,
@@ -288,7 +288,7 @@ async fn admit(gateway: &Gateway, admits: Admits, request: &mut Request) -> Resu
     Ok(())
 }
 
-/// What is said to those who may not ask for something.
+/// The refusal for a request that the other end may not make.
 fn refused(who: &Who, kind: Option<&GrantKind>) -> Problem {
     match (who, kind) {
         (Who::Guest(_), Some(GrantKind::Away { host, .. })) => Problem::new(
@@ -297,19 +297,18 @@ fn refused(who: &Who, kind: Option<&GrantKind>) -> Problem {
         ),
         (Who::Guest(_), Some(GrantKind::Visitor(visitor))) => Problem::new(
             Code::Visitor,
-            format!("{} gives its people their certificates", visitor.home),
+            format!("people of {} get their certificates there", visitor.home),
         ),
-        (Who::Guest(_), _) => Problem::new(Code::Guest, "a guest may not ask for this"),
+        (Who::Guest(_), _) => Problem::new(Code::Guest, "a guest may not use this address"),
         (Who::Agent { .. }, _) => Problem::new(Code::Agent, "an agent has no grant here"),
-        (Who::Newcomer { .. }, _) => Problem::new(
-            Code::Newcomer,
-            "show the evidence of what you opened before anything else",
-        ),
+        (Who::Newcomer { .. }, _) => {
+            Problem::new(Code::Newcomer, "show the evidence of your opening first")
+        }
         (Who::Partner(_), _) => Problem::new(Code::Partner, "a gateway has no grant here"),
     }
 }
 
-/// What this realm shares with the partner that asks.
+/// The halls that this realm shares with the asking partner.
 async fn shared(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
@@ -317,7 +316,7 @@ async fn shared(
     Shared::with(&gateway, visitor.partner()?).await.map(Json)
 }
 
-/// The partner says what has ended there.
+/// Ends the visits that have ended at the partner.
 async fn ended(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
@@ -327,7 +326,7 @@ async fn ended(
     Ok(Json(Heard {}))
 }
 
-/// What the caller may do, until when.
+/// The caller's rights, and when they end.
 async fn grant(
     Extension(visitor): Extension<Visitor>,
     Extension(standing): Extension<Arc<Standing>>,
@@ -361,7 +360,7 @@ async fn renew(
     Ok(Json(answer))
 }
 
-/// The same for an agent.
+/// A new certificate for an agent's key.
 async fn renew_agent(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
@@ -371,7 +370,7 @@ async fn renew_agent(
     Ok(Json(renewed(certified)))
 }
 
-/// An agent is here and says what it provides, until it goes or is put out.
+/// Serves an agent that announces its stores and services, until it disconnects or is put out.
 async fn control(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
@@ -390,7 +389,7 @@ async fn control(
     Ok(answer.map(Body::new))
 }
 
-/// An agent brings the stream that it was asked for.
+/// Takes the stream that an agent was asked for.
 async fn dial(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
@@ -412,7 +411,7 @@ fn renewed(certified: Certified) -> Renewed {
     }
 }
 
-/// Ends the caller's own grant: everything of it is cut once the answer is out.
+/// Ends the caller's own grant. All of its connections are cut after the answer was sent.
 async fn end(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
@@ -439,7 +438,8 @@ async fn connect(
     Path(service): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    // A name that was not granted gets the same answer whether anything is called so or not.
+    // A name that was not granted gets the same answer, whether a service of this name exists or
+    // not.
     let service = service
         .parse()
         .ok()
@@ -470,7 +470,7 @@ async fn stores(Extension(standing): Extension<Arc<Standing>>, request: Request)
     listed.map(Body::new)
 }
 
-/// The files of a store: which of the methods the grant allows is decided there.
+/// The files of a store. The files' handler checks which methods the grant allows.
 async fn store_files(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
@@ -487,7 +487,7 @@ async fn store_files(
     Ok(files::serve(&gateway, &standing, &store, place, request).await)
 }
 
-/// Where a request for files points; the rest of its path is the store's business.
+/// The store of a request for files; the store reads the rest of the path.
 #[derive(Debug, serde::Deserialize)]
 struct FilePlace {
     store: String,

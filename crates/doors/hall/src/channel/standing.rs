@@ -16,26 +16,26 @@ use crate::store::{
     EndCause, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, HallTables, Visitor,
 };
 
-/// Whose a grant is: one of our people, or a partner's.
+/// The holder of a grant: a person of this realm or of a partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Somebody {
-    /// The id, at home.
+    /// The id in the home realm.
     pub id: PersonId,
     /// The name.
     pub name: String,
-    /// The realm where they are at home, when it is another one.
+    /// The home realm, if it is another one.
     pub home: Option<RealmName>,
 }
 
-/// A grant that is good, and what it allows at this moment.
+/// A grant that stands, and its rights at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The grant.
     pub grant: Grant,
-    /// Whose it is.
+    /// The holder.
     pub person: Somebody,
-    /// What its holder may do: what was granted, as far as the admissions still say so. In a
-    /// partner's hall only the partner knows that.
+    /// The holder's rights: those that were granted, as far as the admissions still give them. In a
+    /// partner's hall only the partner knows them.
     pub rights: Rights,
 }
 
@@ -45,7 +45,7 @@ impl Standing {
     /// standing, the admission, for a browser the session, and across realms the partner.
     ///
     /// # Errors
-    /// 403 says what is gone.
+    /// 403 says what has ended.
     pub async fn of(
         models: &Models,
         reader: &Unit<'_>,
@@ -57,7 +57,7 @@ impl Standing {
             GrantState::Waiting => {
                 return Err(Problem::new(
                     Code::WaitingForApproval,
-                    "this grant opens nothing before a second person approved it",
+                    "this grant opens nothing until a second person approves it",
                 ));
             }
             GrantState::Unapproved => {
@@ -82,7 +82,7 @@ impl Standing {
                 if person.role != *role {
                     return Err(closed(
                         Code::RoleChanged,
-                        "the role that was stated has changed",
+                        "the holder's role has changed since the opening",
                     ));
                 }
                 partners::active(reader, host).await?;
@@ -107,8 +107,8 @@ impl Standing {
 }
 
 impl Standing {
-    /// What may be done with a store. One on which nothing was granted gets one answer, whether it
-    /// is there or not.
+    /// The rights on a store. A store on which nothing was granted gets the same answer, whether it
+    /// exists or not.
     ///
     /// # Errors
     /// 403 `not-granted`.
@@ -135,7 +135,7 @@ impl From<Person> for Somebody {
     }
 }
 
-/// One of our people and their key, if everything is there on which their grant rests at home.
+/// A person of this realm and their key, if everything on which the grant rests here still stands.
 async fn at_home(
     models: &Models,
     reader: &Unit<'_>,
@@ -147,12 +147,7 @@ async fn at_home(
         .get(grant.person)
         .await?
         .filter(|person| person.state == PersonState::Active)
-        .ok_or_else(|| {
-            closed(
-                Code::Suspended,
-                "the person whose grant this is, is suspended",
-            )
-        })?;
+        .ok_or_else(|| closed(Code::Suspended, "the holder of this grant is suspended"))?;
     let key = reader.credentials().get(&grant.credential).await?;
     let key = key
         .filter(|key| key.holder == Holder::Person(grant.person))
@@ -177,18 +172,15 @@ async fn at_home(
     Ok((person, key))
 }
 
-/// What ended a grant before its time.
+/// The refusal of a grant that was ended before its time.
 fn ended(grant: &Grant) -> Problem {
     let cause = grant.ended.map_or(EndCause::Ended, |end| end.cause);
     let (code, what) = match cause {
         EndCause::Ended => (Code::GrantEnded, "this grant has ended"),
-        EndCause::Suspended => (
-            Code::Suspended,
-            "the person whose grant this is, was suspended",
-        ),
+        EndCause::Suspended => (Code::Suspended, "the holder of this grant was suspended"),
         EndCause::Recovered => (
             Code::Recovered,
-            "the person whose grant this is, recovered lost access since",
+            "the holder of this grant has recovered lost keys since",
         ),
         EndCause::SignedOut => (Code::SignedOut, "the session of this grant has ended"),
         EndCause::KeyRemoved => (
@@ -197,35 +189,38 @@ fn ended(grant: &Grant) -> Problem {
         ),
         EndCause::ModelRefused => (
             Code::ModelRefused,
-            "the key that opened this grant cannot be relied on any more",
+            "the key that opened this grant is no longer accepted",
         ),
-        EndCause::RoleChanged => (Code::RoleChanged, "the role that was stated has changed"),
+        EndCause::RoleChanged => (
+            Code::RoleChanged,
+            "the holder's role has changed since the opening",
+        ),
         EndCause::NotAdmitted => (
             Code::NotAdmitted,
-            "its holder was admitted to this hall no longer",
+            "the holder of this grant is no longer admitted to this hall",
         ),
         EndCause::NeedsNotMet => (
             Code::NeedsNotMet,
-            "more is demanded by now than was met for this grant",
+            "the hall demands more now than this grant met",
         ),
         EndCause::ApprovalLost => (
             Code::ApprovalLost,
-            "whoever approved this grant may no longer approve it",
+            "the person who approved this grant may no longer approve it",
         ),
         EndCause::HallRemoved => (Code::HallRemoved, "the hall was removed"),
         EndCause::PartnerLeft => (
             Code::PartnerLeft,
-            "the partnership ended on which this grant rested",
+            "the partnership that this grant rested on has ended",
         ),
         EndCause::EndedAtHome => (
             Code::EndedAtHome,
-            "this grant has ended where its holder is at home",
+            "this grant has ended in the home realm of its holder",
         ),
     };
     closed(code, what)
 }
 
-/// What counts for a visitor, if their realm is still a partner and still certifies them.
+/// The facts about a visitor, if their home realm is still a partner and still certifies them.
 async fn vouched(
     models: &Models,
     reader: &Unit<'_>,
@@ -241,7 +236,7 @@ async fn vouched(
         ));
     }
     let admissions = admissions_of_visitor(reader, grant, visitor).await?;
-    // Asked every two seconds, so only where it can matter.
+    // Asked every two seconds, so only if it can matter.
     let key = if admissions
         .iter()
         .any(|admission| admission.needs.key.is_some())
@@ -260,7 +255,8 @@ async fn vouched(
     within(grant, &admissions, &case)
 }
 
-/// What was granted to one of our people, as far as admissions whose needs are met still give it.
+/// The rights of a person of this realm, as far as admissions whose demands are met still give
+/// them.
 async fn counting(
     models: &Models,
     reader: &Unit<'_>,
@@ -270,7 +266,7 @@ async fn counting(
     now: Timestamp,
 ) -> Result<Rights, Problem> {
     let admissions = admissions(reader, grant, person).await?;
-    // Asked every two seconds, so only where it can matter.
+    // Asked every two seconds, so only if it can matter.
     let attestation = if admissions
         .iter()
         .any(|admission| admission.needs.key.is_some())
@@ -288,7 +284,7 @@ async fn counting(
     within(grant, &admissions, &case)
 }
 
-/// What was granted, as far as `admissions` to its hall still give it.
+/// The granted rights, as far as `admissions` to the hall still give them.
 fn within(grant: &Grant, admissions: &[HallGuest], case: &Case<'_>) -> Result<Rights, Problem> {
     let each = admissions
         .iter()
@@ -308,13 +304,13 @@ fn within(grant: &Grant, admissions: &[HallGuest], case: &Case<'_>) -> Result<Ri
             Some(missing) => closed(Code::NeedsNotMet, &missing),
             None => closed(
                 Code::NotAdmitted,
-                "its holder is no longer admitted to this hall",
+                "the holder of this grant is no longer admitted to this hall",
             ),
         }
     })
 }
 
-/// The agent, if the machine with this key is still it.
+/// The agent, if it still has this key.
 ///
 /// # Errors
 /// 403.

@@ -1,10 +1,10 @@
 //! Visitors: a partner's people in halls of this realm.
 //!
-//! Whoever comes with a certificate of a partner is a newcomer, who may do one thing: show the
-//! evidence of what they signed at home. It is checked here, under the keys that an owner pinned,
-//! and logged here; then the newcomer has a grant like everybody else. What the partner is
-//! believed for is who its people are, which roles they have, and, by certifying them again every
-//! few minutes, that they still are.
+//! A person who connects with a certificate of a partner is a newcomer, who may do one thing: show
+//! the evidence of the opening that they signed at home. This realm checks it under the keys that
+//! an owner pinned, and logs it; then the newcomer has a grant like every guest. The partner is
+//! believed about who its people are and which roles they have; it confirms that every few minutes,
+//! by a new certificate.
 
 pub mod farewell;
 
@@ -34,7 +34,7 @@ use crate::partners::description::own_realm;
 use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables, Visit, Visitor};
 use crate::{HallsOf, approvals, demands, partners};
 
-/// Whom a certificate of a partner's person lets in: the holder of a grant, or a newcomer.
+/// Lets a partner's person in, as the holder of a grant or as a newcomer.
 ///
 /// # Errors
 /// 403.
@@ -66,7 +66,7 @@ pub async fn arrive(
         }
         _ => Err(Problem::new(
             Code::UnknownGrant,
-            "the grant for this key is somebody else's",
+            "the grant for this key is another person's",
         )),
     }
 }
@@ -74,12 +74,12 @@ pub async fn arrive(
 /// The grant that a visitor has from now on.
 #[derive(Debug, Serialize)]
 struct Welcome {
-    /// What it is called here.
+    /// Its id in this realm.
     id: GrantId,
     /// What it says.
     #[serde(flatten)]
     grant: hallway_hall::Grant,
-    /// What it waits for before it opens anything.
+    /// The approval that it waits for, if any.
     waits: Option<Waits>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn show(
     match admit(&gateway, &caller, &evidence).await {
         Ok(grant) => {
             let mut answer = Json(grant).into_response();
-            // Whoever comes now is a guest; this connection is a newcomer's.
+            // The next connection is a guest's; this one stays a newcomer's.
             let close = HeaderValue::from_static("close");
             answer.headers_mut().insert(header::CONNECTION, close);
             Ok(answer)
@@ -111,7 +111,7 @@ pub(crate) async fn show(
 
 async fn admit(gateway: &Gateway, caller: &Caller, bytes: &[u8]) -> Result<Welcome, Problem> {
     let bundle = Bundle::decode(bytes).map_err(|error| Problem::malformed(error.to_string()))?;
-    // Verified before a unit begins, so that nobody can keep others waiting by it.
+    // Verified before a unit of work begins, so that a slow check keeps no other unit waiting.
     let judged = judge(gateway, gateway.store.read(), caller, bundle).await?;
     let Judged {
         grant,
@@ -142,7 +142,7 @@ async fn admit(gateway: &Gateway, caller: &Caller, bytes: &[u8]) -> Result<Welco
     })
 }
 
-/// What the evidence of a newcomer earns.
+/// The grant that the evidence of a newcomer gives.
 struct Judged {
     grant: Grant,
     visit: Visit,
@@ -168,7 +168,7 @@ async fn judge(
         .await?;
     let allowed = rights_in(&admissions, &claimed.hall);
     if allowed.is_empty() {
-        // As for one's own people: whoever may do nothing there may not know that it exists.
+        // As for this realm's people: a hall that admits them in no way is not known to exist.
         return Err(Problem::new(
             Code::NotAdmitted,
             format!("you are not admitted to the hall “{}” here", claimed.hall),
@@ -208,7 +208,7 @@ async fn judge(
         home: home.clone(),
         bundle,
     };
-    // What is demanded is judged here, by what the visitor's key proves to this realm.
+    // This realm judges the demands itself, by what the visitor's key proves.
     let brought = VisitorKey::of(&gateway.models, &partner, &kept);
     let case = Case {
         models: &gateway.models,
@@ -249,8 +249,8 @@ async fn judge(
     })
 }
 
-/// Logs the evidence and makes the grant, if what was judged is still so: what ended meanwhile has
-/// taken along the grants that there were, and this one must not outlive it.
+/// Logs the evidence and makes the grant, if the facts that were judged still hold: an end in
+/// between has ended the earlier grants, and this one must not outlive it.
 async fn keep(
     gateway: &Gateway,
     unit: &Unit<'_>,
@@ -261,7 +261,7 @@ async fn keep(
     if let GrantKind::Visitor(visitor) = &grant.kind {
         partners::active(unit, &visitor.home).await?;
     }
-    // The very evidence that the log at home holds is an entry of ours, too.
+    // The same evidence that is in the log of the home realm becomes an entry of this log.
     let entry = Entry::new(evidence.signed.clone().into(), evidence.accepted)?;
     gateway.ledger.append(unit, vec![entry]).await?;
     unit.visits().add(visit).await.map_err(used)?;
@@ -276,7 +276,7 @@ async fn keep(
     Ok(())
 }
 
-/// The evidence for which home made the certificate.
+/// The evidence that the certificate names.
 fn named_evidence(caller: &Caller) -> Result<[u8; 32], Problem> {
     let named = caller.svid.provenance.as_ref();
     let named: Option<EvidenceHash> = named.and_then(|named| named.evidence.parse().ok());

@@ -1,4 +1,4 @@
-//! What admissions leave of a grant.
+//! The rights of a grant that admissions still give.
 
 use hallway_evidence::Timestamp;
 use hallway_evidence::statement::hall::{HallName, Needs, Right, Rights};
@@ -11,7 +11,7 @@ use super::needs::{self, Case};
 use super::visitor_key::VisitorKey;
 use crate::store::{EndCause, Grant, GrantKind, HallGuest, HallTables, Visitor};
 
-/// The admissions of one of our people to the hall of a grant.
+/// The admissions of a person of this realm to the hall of a grant.
 ///
 /// # Errors
 /// The database fails.
@@ -42,17 +42,17 @@ pub async fn admissions_of_visitor(
     Ok(all)
 }
 
-/// What admissions leave of a grant.
+/// The rights of a grant that admissions still give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Left {
-    /// These of its rights.
+    /// These rights.
     Rights(Rights),
-    /// Nothing, and why.
+    /// No right, with the reason.
     Nothing(EndCause),
 }
 
-/// What admissions leave of a grant, at whatever hour, approved already or not yet: what they do
-/// not leave is lost for good.
+/// The rights of a grant that admissions still give, at any hour and before or after its approval.
+/// The other rights are lost for good.
 ///
 /// # Errors
 /// The database.
@@ -64,7 +64,7 @@ pub async fn left_by_admissions(
 ) -> Result<Left, Problem> {
     let (attestation, brought);
     let (admissions, key) = match &grant.kind {
-        // What opens there is the partner's to say.
+        // The partner decides which rights open there.
         GrantKind::Away { .. } => return Ok(Left::Rights(grant.rights.clone())),
         GrantKind::Own => {
             let person = reader.people().get(grant.person).await?;

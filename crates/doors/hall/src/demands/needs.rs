@@ -1,7 +1,7 @@
-//! What admissions come to at a moment: which rights count, and what is missing for the others.
+//! The rights that admissions give at a moment, and the demands that are not met for the others.
 //!
-//! Pure: everything that it depends on is in a [`Case`], so an opening, a look at somebody inside
-//! and a visitor's evidence are judged by the same rules.
+//! The rules do no I/O: all facts are in a [`Case`], so an opening, a person inside and a visitor's
+//! evidence are judged by the same rules.
 
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,25 +17,25 @@ use hallway_spine::store::Role;
 
 use super::wall_clock;
 
-/// By what needs are judged.
+/// The facts by which demands are judged.
 #[derive(Clone, Copy)]
 pub struct Case<'a> {
-    /// What is known about models of keys.
+    /// The known models of keys.
     pub models: &'a Models,
-    /// What the key that opened proved about itself.
+    /// The facts that the key proved at its registration.
     pub key: KeyFacts<'a>,
-    /// As what somebody else approved the opening, if somebody did.
+    /// The role of the person who approved the opening, if one did.
     pub approved: Option<Role>,
     /// The time.
     pub now: Timestamp,
 }
 
-/// Something that is demanded and not so.
+/// A demand that is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unmet {
-    /// The key is not what it must be.
+    /// The key is not of the demanded kind.
     Key(KeyNeed, Refused),
-    /// It is not the time. Says what the clock shows, or that there is none.
+    /// It is outside the demanded hours. Says what the clock shows.
     Hours(Hours, String),
     /// Nobody who has this role approved it yet.
     Approval(Role),
@@ -54,7 +54,7 @@ impl fmt::Display for Unmet {
     }
 }
 
-/// What of `needs` is not met.
+/// The demands of `needs` that are not met.
 pub fn unmet(needs: &Needs, case: &Case<'_>) -> Vec<Unmet> {
     let mut unmet = Vec::new();
     if let Some(need) = needs.key
@@ -77,14 +77,15 @@ pub fn unmet(needs: &Needs, case: &Case<'_>) -> Vec<Unmet> {
     unmet
 }
 
-/// What several admissions to one hall come to.
+/// The outcome of several admissions to one hall.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Weighed {
-    /// Rights that count now: at least one admission gives each and has all that it needs.
+    /// Rights that count now: for each, an admission gives it and all demands of that admission are
+    /// met.
     pub open: BTreeSet<Right>,
-    /// Rights that count as soon as somebody of this role approves.
+    /// Rights that count once a person of this role approves.
     pub approvable: BTreeMap<Right, Role>,
-    /// The admissions that do not count, and what each lacks.
+    /// The admissions that do not count, each with its demands that are not met.
     pub closed: Vec<(Rights, Vec<Unmet>)>,
 }
 
@@ -115,17 +116,17 @@ pub fn weigh<'a>(
     weighed
 }
 
-/// What may be opened.
+/// An opening that is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// To do what.
+    /// Its rights.
     pub rights: Rights,
-    /// Who has to approve it before it opens anything.
+    /// The role that has to approve it first, if any.
     pub approval: Option<Role>,
 }
 
 impl Opening {
-    /// Whether it opens more, or the same without an approval.
+    /// Whether it gives more rights, or the same without an approval.
     pub fn opens_more_than(&self, other: &Self) -> bool {
         let opens = |opening: &Self| (opening.approval.is_none(), opening.rights.iter().count());
         opens(self) > opens(other)
@@ -133,8 +134,8 @@ impl Opening {
 }
 
 impl Weighed {
-    /// Opens the hall for what is `wanted`. Where that is not said it is all that opens at once,
-    /// and where nothing does, all that opens when it is approved.
+    /// Opens the hall for the rights `wanted`. Without them, for all rights that open at once, or
+    /// if there are none, for all that open after an approval.
     ///
     /// # Errors
     /// 403 `not-admitted`, `not-granted`, or `needs-not-met` with what is missing.
@@ -165,18 +166,18 @@ impl Weighed {
         if all.is_empty() {
             return Err(self.refusal(hall, None));
         }
-        // Several admissions may add up to more than one statement can name.
+        // Several admissions may give more rights than one statement can name.
         let named: Vec<Right> = all.into_iter().take(MOST_RIGHTS).collect();
         named.try_into().map_err(|error| Problem::internal(&error))
     }
 
-    /// What is missing for `right` where it is closest to counting; nothing if nobody is admitted to
-    /// it.
+    /// The demands that are not met for `right`, by the admission with the fewest; `None` if no
+    /// admission gives it.
     pub fn missing_for(&self, right: &Right) -> Option<String> {
         self.closest(Some(right)).map(|(_, missing)| missing)
     }
 
-    /// Whoever comes closest to one of several admissions wants to know what is missing there.
+    /// Of several admissions, a person wants to know about the one that lacks the least.
     fn closest(&self, right: Option<&Right>) -> Option<(&Rights, String)> {
         let concerned = |rights: &Rights| right.is_none_or(|right| rights.contains(right));
         let closest = self

@@ -1,7 +1,7 @@
-//! What a visitor's key proved about itself, judged by this realm's own metadata.
+//! The facts about a visitor's key, judged by this realm's own metadata.
 //!
-//! The registration that the visitor brings holds the attestation, so it is verified here once
-//! more: what home made of it counts for nothing.
+//! The registration that the visitor brings holds the attestation, so it is verified here again.
+//! The home realm's verdict counts for nothing.
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{Evidence, Response};
@@ -21,7 +21,8 @@ pub struct VisitorKey {
 }
 
 impl VisitorKey {
-    /// Of what somebody of `partner` brought. A registration that does not verify proves nothing.
+    /// The key in the evidence of a person of `partner`. A registration that does not verify proves
+    /// nothing.
     pub fn of(models: &Models, partner: &Partner, visit: &Visit) -> Self {
         let registered = visit
             .bundle
@@ -67,7 +68,7 @@ impl VisitorKey {
         })
     }
 
-    /// What demands are judged by.
+    /// The facts by which demands are judged.
     pub fn facts(&self) -> KeyFacts<'_> {
         KeyFacts {
             aaguid: self.aaguid,

@@ -1,5 +1,5 @@
-//! What a clock on a wall shows in a time zone, by the rules that are built into the program: two
-//! gateways of a realm come to the same answer, whatever their systems know of zones.
+//! The local time in a time zone, by the rules that are built into the program, so that all
+//! gateways of a realm come to the same answer, even if their systems have different rules.
 
 use core::fmt;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
-/// What the clock shows: `Saturday 14:03`.
+/// A local time: `Saturday 14:03`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// The day.
@@ -20,7 +20,7 @@ pub struct Shown {
     pub minute: u16,
 }
 
-/// The program knows no such zone.
+/// The program has no such zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no time zone “{0}”; write it as the IANA database does, such as Europe/Berlin")]
 pub struct UnknownZone(String);
@@ -28,7 +28,7 @@ pub struct UnknownZone(String);
 fn zone(name: &str) -> Result<TimeZone, UnknownZone> {
     let unknown = || UnknownZone(name.to_owned());
     let zone = ZONES.get(name).map_err(|_| unknown())?;
-    // The database takes any case, a statement one name for one thing.
+    // The time zone database takes any case; a statement takes one name for one zone.
     match zone.iana_name() {
         Some(found) if found == name => Ok(zone),
         _ => Err(unknown()),

@@ -1,4 +1,4 @@
-//! `/partners/{realm}/halls`, one of these, and the files of a store there.
+//! `/partners/{realm}/halls`, one of these halls, and the files of a store there.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -38,7 +38,7 @@ pub(crate) async fn list(
     })
 }
 
-/// What the partner shares with the visitor. There is no page of a realm that is no partner.
+/// The halls that the partner shares with the visitor; 404 if the realm is no partner.
 async fn shared(
     gateway: &Gateway,
     caller: &Caller,
@@ -51,21 +51,21 @@ async fn shared(
     })
 }
 
-/// A hall there, as the visitor sees it.
+/// A partner's hall, as the visitor sees it.
 struct Seen {
     host: RealmName,
     hall: HallName,
     title: String,
-    /// What the visitor is admitted to.
+    /// The visitor's rights.
     rights: Vec<Right>,
     now: Now,
 }
 
-/// How it stands in this browser.
+/// The state of the hall in this browser.
 #[derive(Default)]
 struct Now {
     open: Option<GrantRow>,
-    /// What may be done under the grant, where it is open.
+    /// The rights of the grant, if the hall is open.
     rights: Vec<Right>,
     waiting: Option<WaitingNotice>,
     over: Option<String>,
@@ -145,7 +145,7 @@ impl Now {
     }
 }
 
-/// One hall there.
+/// One hall of a partner.
 pub(crate) async fn one(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -173,7 +173,7 @@ pub(crate) async fn one(
     })
 }
 
-/// The files of a store there.
+/// The files of a store of a partner's hall.
 pub(crate) async fn store(
     State(gateway): State<Gateway>,
     caller: Caller,

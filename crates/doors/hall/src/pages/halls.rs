@@ -29,7 +29,7 @@ use crate::store::{
 use crate::{HallsOf, approvals, files, flows, look};
 
 /// How many of the newest grants are shown with a hall.
-const NEWEST: u64 = 20;
+const NEWEST_GRANTS: u64 = 20;
 
 /// The halls that the visitor may see.
 pub(crate) async fn list(
@@ -182,7 +182,7 @@ pub(crate) async fn store(
     })
 }
 
-/// The grant of this browser, if the hall is open in it, and what may be done under it now.
+/// The grant of this browser, if the hall is open in it, and its rights now.
 async fn open_now(
     gateway: &Gateway,
     caller: &Caller,
@@ -207,7 +207,7 @@ fn place(hall: Hall) -> HallPlace {
     }
 }
 
-/// What an admission of the visitor's demands, and how that stands.
+/// The demands of an admission of the visitor's, and whether they are met.
 fn demand_row(demand: DemandView) -> DemandRow {
     DemandRow {
         rights: capitalised(&demand.rights.to_string()),
@@ -232,7 +232,7 @@ fn capitalised(text: &str) -> String {
     })
 }
 
-/// The visitor's own opening in a hall, if it waits.
+/// The visitor's own opening of a hall, if it waits for an approval.
 async fn waiting(
     gateway: &Gateway,
     caller: &Caller,
@@ -250,7 +250,7 @@ async fn waiting(
     }))
 }
 
-/// What the visitor can approve.
+/// The openings that the visitor can approve.
 fn approval_rows(gateway: &Gateway, names: &Names, waiting: &[Grant]) -> Vec<ApprovalRow> {
     let row = |grant: &Grant| ApprovalRow {
         name: holder(names, grant),
@@ -263,14 +263,13 @@ fn approval_rows(gateway: &Gateway, names: &Names, waiting: &[Grant]) -> Vec<App
     waiting.iter().map(row).collect()
 }
 
-/// Rights as a sentence says them; nothing for none.
+/// Rights in words; `None` without any.
 pub(crate) fn in_words(rights: &[Right]) -> String {
     let named: Vec<Right> = rights.iter().take(MOST_RIGHTS).cloned().collect();
     Rights::try_from(named).map_or_else(|_| String::new(), |rights| rights.to_string())
 }
 
-/// What may be done with the one thing that the rights are about which `is_it` picks:
-/// `read, write`.
+/// The rights on the one store or service that `is_it` picks, in words: `read, write`.
 pub(crate) fn verbs(rights: &[Right], is_it: &dyn Fn(&Right) -> bool) -> String {
     let picked = rights.iter().filter(|right| is_it(right));
     picked.map(Right::verb).collect::<Vec<_>>().join(", ")
@@ -311,7 +310,7 @@ fn guest_rows(gateway: &Gateway, names: &Names, guests: Vec<HallGuest>) -> Vec<G
     guests.into_iter().map(row).collect()
 }
 
-/// Somebody of a partner, as a person says it.
+/// A guest of a partner, in words.
 pub(crate) fn visitor_in_words(realm: &RealmName, whom: VisitorId) -> String {
     match whom {
         VisitorId::Person(id) => format!("the person {id} of {realm}"),
@@ -321,7 +320,7 @@ pub(crate) fn visitor_in_words(realm: &RealmName, whom: VisitorId) -> String {
     }
 }
 
-/// The partners: their people can be admitted here, and ours there.
+/// The partners, whose people can be admitted here, and who can admit people of this realm.
 async fn partners(gateway: &Gateway) -> Result<Vec<String>, Problem> {
     let all = gateway.store.read().partners().all().await?;
     let active = all.into_iter().filter(Partner::is_active);
@@ -378,7 +377,7 @@ async fn grants(
     let filter: GrantFilter = crate::grants::visible_to(caller, Some(hall.clone()));
     let newest = PageRequest {
         after: None,
-        limit: Limit::nearest(NEWEST),
+        limit: Limit::nearest(NEWEST_GRANTS),
     };
     Ok(reader.grants().page(&filter, &newest).await?.items)
 }
@@ -401,7 +400,7 @@ fn holder(names: &Names, grant: &Grant) -> String {
     }
 }
 
-/// A name, with the realm where they are at home when it is a partner.
+/// A person's name, with the home realm if that is a partner.
 fn at(name: &str, home: Option<&RealmName>) -> String {
     match home {
         Some(home) => format!("{name} of {home}"),

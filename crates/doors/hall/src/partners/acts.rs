@@ -1,4 +1,4 @@
-//! Inviting a realm, accepting an invitation, and leaving: an owner's touch each.
+//! The acts on partners: inviting a realm, accepting an invitation, and leaving.
 
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ use crate::partners::description::{Described, own_realm};
 use crate::store::{EndedBy, HallTables, Partner, PartnerState};
 use crate::{HallDoor, HallsOf, certificate};
 
-/// How long an invitation is good, and how long one that was accepted is handed in: a week.
-const INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long an invitation is valid, and how long the gateway tries to hand in an accepted one: a
+/// week.
+const INVITATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The acts on partners.
 pub fn acts() -> Vec<Registered> {
@@ -46,11 +47,11 @@ pub struct InviteRequest {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptRequest {
-    /// The link that its owner got: `https://HOST[:PORT]/partners#TOKEN`.
+    /// The link from an owner of the other realm: `https://HOST[:PORT]/partners#TOKEN`.
     link: String,
 }
 
-/// The partner that is left.
+/// The partner to leave.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaveRequest {
@@ -75,7 +76,7 @@ impl Perform<HallDoor> for Invite {
         let terms = Self {
             pins: look_at(asking.gateway, &address).await?,
             token: asking.link().0,
-            expires: asking.gateway.now().plus(INVITATION),
+            expires: asking.gateway.now().plus(INVITATION_LIFETIME),
         };
         Ok(terms.into())
     }
@@ -114,21 +115,23 @@ impl Perform<HallDoor> for Accept {
         })
     }
 
-    /// The token comes back beside the statement and is kept encrypted until the other gateway took
-    /// it.
+    /// The token comes back beside the statement, and is kept encrypted until the other gateway has
+    /// accepted it.
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
         let token = actor
             .attachment
             .and_then(|token| <&[u8; 32]>::try_from(token).ok())
             .filter(|token| sha256(*token) == self.token)
             .ok_or_else(|| {
-                Problem::malformed("the invitation's token is missing or another one")
+                Problem::malformed(
+                    "the token beside the statement is missing, or is not that of the invitation",
+                )
             })?;
         let beginning = Beginning {
             state: PartnerState::Joining,
             token: TokenHash(self.token),
             sealed_token: Some(actor.gateway.partners().seal_token(token)?),
-            expires: actor.now.plus(INVITATION),
+            expires: actor.now.plus(INVITATION_LIFETIME),
         };
         let partner = begun(actor, &self.pins, beginning)?;
         begin(actor, &partner, &self.pins).await?;
@@ -148,8 +151,8 @@ impl Perform<HallDoor> for Leave {
         Ok(Self { realm }.into())
     }
 
-    /// Nobody of the realm is believed any more, what they have open ends, and what they were
-    /// admitted to is forgotten, so that joining again begins with nothing.
+    /// The partner's authorities are no longer believed, its people's grants end, and their
+    /// admissions are removed, so that joining again begins with nothing.
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
         let partners = actor.unit.partners();
         let known = partners.get(&self.realm).await?;
@@ -173,7 +176,7 @@ fn read_link(link: &str) -> Option<(Origin, Base64Url)> {
     Some((address.parse().ok()?, token.parse().ok()?))
 }
 
-/// Asks the gateway at `address` what its realm is. That is what the owner signs.
+/// Asks the gateway at `address` for the description of its realm, which the owner signs.
 async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
     certificate::address(gateway)?;
     let described = gateway
@@ -184,7 +187,7 @@ async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
         .map_err(|error| {
             Problem::new(
                 Code::PartnerUnfit,
-                // Some of it may be the other side's own words.
+                // The error may repeat text of the other side.
                 Line::nearest(&format!("{address} cannot be a partner: {error}")).to_string(),
             )
         })?;
@@ -203,7 +206,7 @@ async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
     if known.is_some_and(|known| known.is_active()) {
         return Err(already(&described.realm));
     }
-    // What the configuration says of a log goes before what a partner says.
+    // The configuration's key of a log takes precedence over a partner's.
     let seen = match peers::configured_key(gateway, described.log.name()) {
         Some(_) => None,
         None => anew::seen_before(gateway.store.read(), &described.log).await?,
@@ -230,7 +233,7 @@ fn already(realm: &RealmName) -> Problem {
     )
 }
 
-/// A partner that has not ended, or 404.
+/// A partner whose partnership has not ended, or 404.
 async fn find(gateway: &Gateway, realm: &RealmName) -> Result<Partner, Problem> {
     let partner = gateway.store.read().partners().get(realm).await?;
     partner
@@ -238,7 +241,7 @@ async fn find(gateway: &Gateway, realm: &RealmName) -> Result<Partner, Problem> 
         .ok_or_else(|| Problem::not_found("partner"))
 }
 
-/// How a partnership begins.
+/// The side that begins a partnership.
 struct Beginning {
     state: PartnerState,
     token: TokenHash,
@@ -274,7 +277,8 @@ fn begun(actor: &Actor<'_>, pins: &Pins, beginning: Beginning) -> Result<Partner
     })
 }
 
-/// Begins it, and the log anew where the owner signed that it has another key than was seen.
+/// Begins a partnership. If the owner signed that the log has another key than the one that was
+/// seen, it is watched anew.
 async fn begin(actor: &Actor<'_>, partner: &Partner, pins: &Pins) -> Result<(), Problem> {
     if let Some(seen) = &pins.seen {
         anew::put_aside(actor, partner.log.name(), seen).await?;

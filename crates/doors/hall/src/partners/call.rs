@@ -19,24 +19,24 @@ use crate::partners::{active, place};
 use crate::store::Partner;
 
 /// How long an answer may take, with the connection.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long the gateway's certificate towards a partner lasts: other clocks may be a little off.
-const CERTIFICATE: Duration = Duration::from_secs(300);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the gateway's certificate towards a partner is valid. The clocks of the two may differ.
+const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Why a partner's gateway gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// Nobody knows where it is.
-    #[error("where its hall listener is, is not known yet")]
+    /// The address of its hall listener is not known.
+    #[error("the address of its hall listener is not known yet")]
     Nowhere,
-    /// This gateway, or its database.
+    /// This gateway or its database failed.
     #[error("{}", .0.detail)]
     Own(Problem),
-    /// The connection, or what the other side says.
+    /// The connection failed, or the other side refused.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// It took too long.
-    #[error("it did not answer within {} seconds", PATIENCE.as_secs())]
+    /// The answer took too long.
+    #[error("it did not answer within {} seconds", ANSWER_TIMEOUT.as_secs())]
     Slow,
 }
 
@@ -47,7 +47,7 @@ impl From<Problem> for CallError {
 }
 
 impl CallError {
-    /// The code of the refusal, where the other gateway itself refused.
+    /// The code of the refusal, if the other gateway itself refused.
     #[must_use]
     pub fn refusal(&self) -> Option<Code> {
         match self {
@@ -66,7 +66,8 @@ impl From<CallError> for Problem {
     }
 }
 
-/// A fresh key and a certificate for it, for one connection: seldom enough to keep neither.
+/// A fresh key and its certificate, for one connection. Connections are so rare that neither is
+/// kept.
 fn own_identity(gateway: &Gateway) -> Result<(HallKey, CertificateDer<'static>), Problem> {
     let key = HallKey::generate().map_err(|error| Problem::internal(&error))?;
     let now = gateway.now();
@@ -74,17 +75,17 @@ fn own_identity(gateway: &Gateway) -> Result<(HallKey, CertificateDer<'static>),
         party: Party::Gateway,
         public_key: key.public(),
         not_before_ms: now.as_ms(),
-        not_after_ms: now.plus(CERTIFICATE).as_ms(),
+        not_after_ms: now.plus(CERTIFICATE_LIFETIME).as_ms(),
         usage: Usage::Client,
         provenance: None,
     });
     Ok((key, leaf.map_err(|error| Problem::internal(&error))?))
 }
 
-/// Gets JSON of a partner that is joined.
+/// Sends a GET request for JSON to a joined partner.
 ///
 /// # Errors
-/// 403 `not-partner`, 502, or what the other side says.
+/// 403 `not-partner`, 502, or the other side's refusal.
 pub async fn get<T: DeserializeOwned>(
     gateway: &Gateway,
     realm: &RealmName,
@@ -94,7 +95,7 @@ pub async fn get<T: DeserializeOwned>(
     ask(gateway, &partner, Method::GET, path, None).await
 }
 
-/// Posts JSON to a partner that is joined.
+/// Posts JSON to a joined partner.
 ///
 /// # Errors
 /// As [`get`].
@@ -108,7 +109,7 @@ pub async fn post<T: DeserializeOwned>(
     send(gateway, &partner, path, body).await
 }
 
-/// Posts JSON to a partner, in whatever state it is.
+/// Posts JSON to a partner in any state.
 pub(crate) async fn send<T: DeserializeOwned>(
     gateway: &Gateway,
     partner: &Partner,
@@ -119,7 +120,7 @@ pub(crate) async fn send<T: DeserializeOwned>(
     ask(gateway, partner, Method::POST, path, Some(body)).await
 }
 
-/// One request over a connection of its own.
+/// Sends one request over a connection of its own.
 #[tracing::instrument(name = "peer", skip_all, fields(partner = %partner.realm, path))]
 pub(crate) async fn ask<T: DeserializeOwned>(
     gateway: &Gateway,
@@ -151,7 +152,7 @@ pub(crate) async fn ask<T: DeserializeOwned>(
             .body(body::full(json)),
     };
     let request = request.map_err(|error| Problem::internal(&error))?;
-    let answer = timeout(PATIENCE, async {
+    let answer = timeout(ANSWER_TIMEOUT, async {
         let answer = client::accepted(client.forward(request).await?).await?;
         client::json(answer).await
     });

@@ -1,4 +1,4 @@
-//! What a realm says of itself: the way in for realms that want to be partners.
+//! A realm's description of itself, for realms that want to be partners.
 
 use hallway_evidence::log::VerifierKey;
 use hallway_evidence::{Origin, RealmName};
@@ -12,9 +12,9 @@ use crate::HallsOf;
 use crate::store::PartnerWitness;
 
 /// Seconds after which others should look at the bundle again.
-const REFRESH: u64 = 300;
+const REFRESH_SECONDS: u64 = 300;
 /// The longest key of a witness that is kept, in bytes.
-const LONGEST_WITNESS: usize = 1024;
+const MAX_WITNESS_BYTES: usize = 1024;
 
 /// A realm, as its gateway describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,9 +30,9 @@ pub struct Description {
     /// The key of its log, `NAME+ID+KEY` (C2SP signed-note).
     #[schemars(with = "String")]
     pub log: VerifierKey,
-    /// With which key it cosigns other logs, and where it is asked to; null when it does not.
+    /// Its witness, which cosigns other logs; null without one.
     pub witness: Option<Witness>,
-    /// Its hall listener; null when it has none.
+    /// Its hall listener; null without one.
     pub hall: Option<HallListener>,
 }
 
@@ -41,7 +41,7 @@ pub struct Description {
 pub struct Witness {
     /// The key, `NAME+ID+KEY` (C2SP tlog-cosignature).
     pub vkey: String,
-    /// Where it takes checkpoints (C2SP tlog-witness).
+    /// The address to which checkpoints are sent (C2SP tlog-witness).
     pub url: String,
 }
 
@@ -55,40 +55,40 @@ pub struct HallListener {
     pub gateway: String,
 }
 
-/// Why a realm can't be a partner as it is.
+/// Why a realm can't be a partner.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
-    /// It says that it is reached elsewhere than where it was asked.
+    /// It names another address than the one that was asked.
     #[error("it says that its address is {0}; use that one")]
     Origin(Origin),
-    /// It claims a name that is not its host's, nor a parent of it.
+    /// Its name is neither its host's nor a parent of that.
     #[error("it calls itself {realm}, which is not the host {host} or a parent of it")]
     Realm {
-        /// What it calls itself.
+        /// Its name for itself.
         realm: RealmName,
-        /// Where it is.
+        /// The host of its address.
         host: String,
     },
     /// It is this realm.
     #[error("it is this realm itself")]
     Ourselves,
     /// The name of its log's key is not `REALM/log`.
-    #[error("its log's key is called {0}")]
+    #[error("the name of its log's key is {0}, and not its realm followed by /log")]
     LogName(String),
     /// It has no hall listener.
     #[error("it has no hall listener, so nobody could visit it; its operator sets [hall]")]
     NoHall,
-    /// Its hall listener or its bundle would be another host's.
+    /// Its hall listener or its bundle would be at another host.
     #[error("it says that {what} is at {place}, which is not of the realm {realm}")]
     Elsewhere {
         /// The hall listener, the bundle or the witness.
         what: &'static str,
-        /// Where that would be.
+        /// The address.
         place: String,
         /// The realm.
         realm: RealmName,
     },
-    /// Its gateway would not be known by the SPIFFE ID of a gateway.
+    /// The SPIFFE ID of its gateway is not that of a gateway.
     #[error("its gateway calls itself {0}")]
     Gateway(String),
     /// Its trust bundle.
@@ -99,12 +99,12 @@ pub enum Unfit {
     TrustDomain(String),
 }
 
-/// A realm that was looked at, and whose parts fit together.
+/// A checked description of a realm.
 #[derive(Debug, Clone)]
 pub struct Described {
     /// The realm.
     pub realm: RealmName,
-    /// Where its gateway is reached.
+    /// The address of its gateway.
     pub origin: Origin,
     /// The key of its log.
     pub log: VerifierKey,
@@ -114,15 +114,15 @@ pub struct Described {
     pub witness: Option<PartnerWitness>,
     /// Its authorities.
     pub published: Published,
-    /// The bundle as it came.
+    /// The bundle's bytes as they came.
     pub document: Vec<u8>,
 }
 
 impl Description {
-    /// This realm's own.
+    /// The description of this realm.
     ///
     /// # Errors
-    /// The configuration has a realm or an address that others could not write.
+    /// The realm or the address of the configuration can't be written in a description.
     pub fn own(gateway: &Gateway) -> Result<Self, Problem> {
         let origin: Origin = gateway
             .origin
@@ -154,8 +154,8 @@ impl Description {
         })
     }
 
-    /// Checks that the parts fit together, and to where they were asked for. A partner may be
-    /// anybody's program: nothing that it says leads to a host that is not its own.
+    /// Checks that the parts fit together, and fit the address that was asked. A partner may run
+    /// any program, so no part may lead to a host that is not the partner's own.
     ///
     /// # Errors
     /// [`Unfit`] says which part does not.
@@ -195,7 +195,7 @@ impl Description {
             return Err(Unfit::Gateway(hall.gateway));
         }
         if let Some(witness) = &witness
-            && (!below(&origin, &witness.url) || witness.vkey.len() > LONGEST_WITNESS)
+            && (!below(&origin, &witness.url) || witness.vkey.len() > MAX_WITNESS_BYTES)
         {
             return Err(Unfit::Elsewhere {
                 what: "its witness",
@@ -236,17 +236,17 @@ impl Description {
 }
 
 impl Described {
-    /// The same with no other authorities than `known`, by their SHA-256: a bundle without a number
-    /// of its own, after which the whole one can be believed.
+    /// The description with only those authorities whose SHA-256 is in `known`. Its bundle has no
+    /// sequence number, so that the whole bundle can be believed after it.
     ///
     /// # Errors
-    /// None of them is there.
+    /// It has none of them.
     pub fn only(self, known: &[[u8; 32]]) -> Result<Self, BundleError> {
         let all = self.published.bundle.authorities().iter();
         let kept = all.filter(|certificate| known.contains(&sha256(certificate)));
         let bundle = Bundle::new(kept.cloned().collect())?;
         Ok(Self {
-            document: bundle.to_json(0, REFRESH)?.into_bytes(),
+            document: bundle.to_json(0, REFRESH_SECONDS)?.into_bytes(),
             published: Published {
                 bundle,
                 sequence: None,
@@ -279,16 +279,16 @@ pub fn authorities(bundle: &Bundle) -> Vec<[u8; 32]> {
 /// This realm's trust bundle (SPIFFE Trust Domain and Bundle, 4), as JSON.
 ///
 /// # Errors
-/// An authority's certificate is none.
+/// A certificate of an authority can't be read.
 pub fn own_bundle_json(gateway: &Gateway) -> Result<String, BundleError> {
     let own = gateway.halls().authorities.in_use();
-    own.bundle.to_json(own.sequence, REFRESH)
+    own.bundle.to_json(own.sequence, REFRESH_SECONDS)
 }
 
 /// This realm's name.
 ///
 /// # Errors
-/// The configuration has one that others could not write.
+/// The name of the configuration can't be written in a description.
 pub fn own_realm(gateway: &Gateway) -> Result<RealmName, Problem> {
     let realm = gateway.rp.id.parse();
     realm.map_err(|error: hallway_evidence::RealmNameError| Problem::internal(&error))

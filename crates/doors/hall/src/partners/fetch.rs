@@ -1,8 +1,8 @@
 //! The connections to a realm that are authenticated by the Web PKI: its description, its trust
 //! bundle (SPIFFE Federation, profile https_web), and handing in an invitation's token.
 //!
-//! Where they go is what an owner typed, and only paths on that host. They follow no redirection,
-//! are bounded in time and size, and what comes back is never shown.
+//! They go only to the host that an owner typed. They follow no redirection and are bounded in time
+//! and size, and their answers are never shown.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,63 +17,63 @@ use zeroize::Zeroizing;
 
 use super::description::{Described, Description, Unfit};
 use crate::partners::join::{Join, Joined};
-use crate::settings::PartnersConfig;
+use crate::settings::PartnerSettings;
 
 /// How long an answer may take, from the name to the last byte.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Bytes of a description, and of any other answer that is no bundle.
-const LONGEST_ANSWER: usize = 16 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most bytes of a description, and of any other answer that is no bundle.
+const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
-/// Why nothing can be fetched at all.
+/// Why partners can't be asked over the web.
 #[derive(Debug, thiserror::Error)]
 pub enum FetcherError {
     /// The file with certificate authorities.
-    #[error("[partners] ca in hallway.toml, {path}: {source}")]
+    #[error("[hall.partners] ca in hallway.toml, {path}: {source}")]
     File {
         /// Which file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
-    /// It holds no certificates, or TLS can't be set up.
-    #[error("[partners] in hallway.toml: {0}")]
+    /// The file holds no certificates, or TLS can't be set up.
+    #[error("[hall.partners] in hallway.toml: {0}")]
     Setup(#[from] reqwest::Error),
 }
 
-/// Why a realm gave nothing that can be used.
+/// Why a realm gave no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// Plain HTTP, which only gateways speak that are themselves on this machine alone.
+    /// Plain HTTP. Only gateways that are on this machine alone use it.
     #[error("its address has to begin with https://")]
     Plain,
-    /// It did not answer, or not over a connection that can be trusted.
+    /// It did not answer, or the connection can't be trusted.
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
-    /// It answered something else.
+    /// It answered with another status.
     #[error("it answered {0}")]
     Status(StatusCode),
-    /// It answered too much.
+    /// Its answer is too long.
     #[error("its answer is longer than {0} bytes")]
     TooLong(usize),
-    /// It answered what is not understood.
+    /// Its answer is not JSON of the expected form.
     #[error("its answer is not that of a Hallway gateway: {0}")]
     Json(#[from] serde_json::Error),
-    /// What it says does not fit.
+    /// Its description does not fit.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// It does not take the invitation's token.
+    /// It refuses the invitation's token.
     #[error("it says that the invitation has expired, was withdrawn or is for another realm")]
     Spent,
-    /// Both sides accepted the other's invitation, and theirs counts.
+    /// Both sides accepted the other's invitation, and the other side's counts.
     #[error("both realms accepted the other's invitation; its gateway completes it")]
     Crossed,
 }
 
 impl FetchError {
     fn unreachable(error: reqwest::Error) -> Self {
-        // With its causes, because the outermost says only that sending failed.
+        // With its causes, because the outermost error says only that sending failed.
         Self::Unreachable(causes(&error.without_url()))
     }
 }
@@ -81,7 +81,7 @@ impl FetchError {
 /// Fetches what realms publish.
 pub struct Fetcher {
     http: Client,
-    /// Whether plain HTTP on this machine may be spoken: when this gateway is reached so itself.
+    /// Whether plain HTTP on this machine is allowed: only if this gateway itself is reached so.
     plain: bool,
 }
 
@@ -91,18 +91,22 @@ impl Fetcher {
     ///
     /// # Errors
     /// The file can't be used.
-    pub fn new(config: &PartnersConfig, folder: &Path, origin: &str) -> Result<Self, FetcherError> {
+    pub fn new(
+        config: &PartnerSettings,
+        folder: &Path,
+        origin: &str,
+    ) -> Result<Self, FetcherError> {
         let plain = origin.starts_with("http:");
         let mut http = Client::builder()
             .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
             .https_only(!plain)
             .redirect(Policy::none())
             .referer(false)
-            // Seldom used, and each request shall ask anew who is there.
+            // Connections are rare, and each request shall check the other side's certificate anew.
             .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(LocalNames))
-            .connect_timeout(CONNECT)
-            .timeout(PATIENCE);
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT);
         if let Some(file) = &config.ca {
             let path = folder.join(file);
             let pem = std::fs::read(&path).map_err(|source| FetcherError::File {
@@ -119,18 +123,18 @@ impl Fetcher {
         })
     }
 
-    /// The connections themselves, for what is not a gateway's own: bounded in time, and without
+    /// The HTTP client, for requests to others than gateways: bounded in time, and without
     /// redirections.
     pub(crate) const fn http(&self) -> &Client {
         &self.http
     }
 
-    /// What the realm at `origin` says of itself, with its trust bundle, checked.
+    /// The checked description of the realm at `origin`, with its trust bundle.
     ///
     /// # Errors
     /// [`FetchError`].
     pub async fn realm(&self, origin: &Origin) -> Result<Described, FetchError> {
-        let description = self.get(origin, "/api/realm", LONGEST_ANSWER).await?;
+        let description = self.get(origin, "/api/realm", MAX_ANSWER_BYTES).await?;
         let description: Description = serde_json::from_slice(&description)?;
         let path = description.bundle_path(origin)?;
         let document = self.get(origin, path, LONGEST_BUNDLE).await?;
@@ -162,11 +166,11 @@ impl Fetcher {
             .await
             .map_err(FetchError::unreachable)?;
         let status = answer.status();
-        let bytes = body(answer, LONGEST_ANSWER).await?;
+        let bytes = body(answer, MAX_ANSWER_BYTES).await?;
         if status.is_success() {
             return Ok(serde_json::from_slice(&bytes)?);
         }
-        // Something else than the gateway may say 403, too.
+        // A proxy in front of the gateway may answer 403, too.
         match serde_json::from_slice::<Problem>(&bytes) {
             Ok(refusal) if refusal.is(Code::PartnerToken) => Err(FetchError::Spent),
             Ok(refusal) if refusal.is(Code::InvitationsCrossed) => Err(FetchError::Crossed),
@@ -226,7 +230,7 @@ mod tests {
     use super::*;
 
     fn fetcher(own: &str) -> Fetcher {
-        Fetcher::new(&PartnersConfig::default(), Path::new("/data"), own).unwrap()
+        Fetcher::new(&PartnerSettings::default(), Path::new("/data"), own).unwrap()
     }
 
     /// A server that answers every request with these bytes.
@@ -267,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_bounded() {
         let mut answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
-        answer.resize(answer.len() + LONGEST_ANSWER + 1, b' ');
+        answer.resize(answer.len() + MAX_ANSWER_BYTES + 1, b' ');
         let origin = answering(answer.leak()).await;
         let answer = fetcher("http://localhost:80").realm(&origin).await;
         assert!(matches!(answer, Err(FetchError::TooLong(_))), "{answer:?}");

@@ -1,4 +1,4 @@
-//! The other side's gateway says that its owner accepted.
+//! Joining: the gateway of an invited realm says that its owner accepted the invitation.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::Json;
@@ -18,27 +18,27 @@ use crate::partners::description::own_realm;
 use crate::partners::refresh::SETTLE;
 use crate::store::{HallTables, PartnerState};
 
-/// What the other gateway shows.
+/// The request of the other gateway.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
     /// The invitation's token.
     pub token: String,
-    /// Which realm joins.
+    /// The realm that joins.
     #[schemars(with = "String")]
     pub realm: RealmName,
 }
 
-/// That it is joined.
+/// The answer to a realm that joined.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Joined {
-    /// The realm that was joined.
+    /// The realm that it joined.
     #[schemars(with = "String")]
     pub realm: RealmName,
 }
 
-/// Joins the realm that was invited. Asked again by the same realm it says so again, because an
-/// answer may be lost.
+/// Joins the realm that was invited. A second request of the same realm gets the same answer,
+/// because the first one may have been lost.
 pub async fn join(
     State(gateway): State<Gateway>,
     peer: Peer,
@@ -72,7 +72,8 @@ async fn use_up(
         && now < until
         && verify_slices_are_equal(invited.as_bytes(), token.as_bytes()).is_ok()
     {
-        // Each side accepted the other's. Both know both, so both find the same one to count.
+        // Each side accepted the other's invitation. Both sides know both, so both choose the same
+        // one.
         return match token.as_bytes() < partner.pact.as_bytes() {
             true if partners
                 .join_crossed(realm, &token, now, now.plus(SETTLE))
@@ -88,7 +89,7 @@ async fn use_up(
     let good = match partner.state {
         PartnerState::Invited => now < partner.expires,
         PartnerState::Active => true,
-        // Who accepted hands the token in; nobody hands it in to them.
+        // The side that accepted hands the token in; it gets none.
         PartnerState::Joining | PartnerState::Ended => false,
     };
     if good && partners.join(realm, &token, now, now.plus(SETTLE)).await? {
@@ -105,7 +106,7 @@ fn crossed() -> Problem {
     )
 }
 
-/// One answer for unknown realms, wrong, used, withdrawn and expired tokens.
+/// The refusal, the same for unknown realms and for wrong, used, withdrawn and expired tokens.
 fn spent() -> Problem {
     Problem::new(
         Code::PartnerToken,

@@ -1,4 +1,4 @@
-//! Looking at partners, and what this realm says of itself to those who may become one.
+//! The list of partners, and this realm's description for realms that may become one.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -18,10 +18,10 @@ use crate::store::{EndedBy, HallGuest, HallTables, Partner, PartnerState};
 /// A partner.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PartnerView {
-    /// Which realm.
+    /// The realm.
     #[schemars(with = "String")]
     pub realm: RealmName,
-    /// Where its gateway is reached.
+    /// The address of its gateway.
     #[schemars(with = "String")]
     pub origin: Origin,
     /// invited, joining, active or ended.
@@ -29,15 +29,15 @@ pub struct PartnerView {
     pub state: PartnerState,
     /// The key of its log, pinned by the owner who signed.
     pub log: String,
-    /// Its hall listener, once it is known.
+    /// The address of its hall listener, once it is known.
     pub hall: Option<String>,
-    /// Its trust bundle; null while none was fetched.
+    /// Its trust bundle; null until one was fetched.
     pub bundle: Option<BundleView>,
-    /// When somebody last looked for a newer one, milliseconds since 1970.
+    /// When a gateway last looked for a newer bundle, milliseconds since 1970.
     pub checked_ms: Option<u64>,
-    /// What is wrong.
+    /// What went wrong at the last look.
     pub problem: Option<String>,
-    /// Until when an invitation is good, milliseconds since 1970.
+    /// When the invitation expires, milliseconds since 1970.
     pub expires_ms: Option<u64>,
     /// When it was invited or accepted, milliseconds since 1970.
     pub made_ms: u64,
@@ -45,10 +45,10 @@ pub struct PartnerView {
     pub joined_ms: Option<u64>,
     /// When it ended, milliseconds since 1970.
     pub ended_ms: Option<u64>,
-    /// Who ended it: us or them.
+    /// The side that ended it: us or them.
     #[schemars(with = "Option<String>")]
     pub ended_by: Option<EndedBy>,
-    /// What its people are admitted to here.
+    /// The admissions of its people.
     pub shared: Vec<SharedView>,
     /// The evidence of the invitation or acceptance, hexadecimal.
     pub evidence: String,
@@ -63,7 +63,7 @@ pub struct BundleView {
     pub sequence: Option<u64>,
 }
 
-/// Something that is shared with a partner.
+/// An admission of a partner's people.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SharedView {
     /// The hall.
@@ -71,7 +71,7 @@ pub struct SharedView {
     pub hall: HallName,
     /// `partner/REALM/person/UUID` or `partner/REALM/role/ROLE`.
     pub guest: String,
-    /// What they may do there.
+    /// Their rights.
     #[schemars(with = "Vec<String>")]
     pub rights: Rights,
 }
@@ -113,7 +113,7 @@ impl PartnerView {
     }
 }
 
-/// What this realm is, for anybody.
+/// Answers anybody with this realm's description.
 pub async fn realm(State(gateway): State<Gateway>) -> Result<Json<Description>, Problem> {
     Description::own(&gateway).map(Json)
 }
@@ -142,7 +142,8 @@ pub async fn look_now(
     PartnerView::new(reader, partner).await.map(Json)
 }
 
-/// What checks what a partner's people brought, offline: what an owner pinned.
+/// The trust file that checks evidence of a partner's people offline: the keys that an owner
+/// pinned.
 pub async fn trust(
     State(gateway): State<Gateway>,
     _caller: Caller,

@@ -1,25 +1,25 @@
-//! Which trust bundle of a partner is believed after which.
+//! Which new trust bundle of a partner is believed.
 //!
-//! The address of a bundle is authenticated by the Web PKI (SPIFFE Federation, 5.2.1): whoever gets
-//! hold of the name or of the web server could publish authorities of their own. So a bundle
-//! replaces the one in use only if both have an authority in common, and if the partner's gateway
-//! confirms it in a connection that an authority in use vouches for.
+//! The address of a bundle is authenticated by the Web PKI (SPIFFE Federation, 5.2.1): an attacker
+//! who gets the name or the web server could publish authorities of their own. So a bundle replaces
+//! the one in use only if both have an authority in common, and if the partner's gateway confirms
+//! it in a connection that an authority in use vouches for.
 
 use hallway_hall::Published;
 
 use super::description::authorities;
 use crate::store::Partner;
 
-/// What is in use.
+/// The bundle in use.
 #[derive(Debug, Clone, Copy)]
 pub struct InUse<'a> {
     /// The authorities by their SHA-256, in order.
     pub authorities: &'a [[u8; 32]],
-    /// The bundle's sequence number; without one while only the pins are known.
+    /// The bundle's sequence number; `None` while only the pins are known.
     pub sequence: Option<u64>,
 }
 
-/// What a bundle that was fetched is, compared to what is in use.
+/// A fetched bundle, compared with the one in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// The same authorities.
@@ -31,13 +31,13 @@ pub enum Change {
 /// Why a bundle is refused. The one in use stays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Nothing connects it with what is known.
+    /// It has no authority in common with the bundle in use.
     #[error(
         "it has no authority in common with those that are known: it may be somebody else's. \
          If the realm was set up anew, leave it and invite it again"
     )]
     Foreign,
-    /// An older one.
+    /// It is older than the one in use.
     #[error("its sequence number went back from {in_use} to {found}")]
     Older {
         /// The number in use.
@@ -45,12 +45,12 @@ pub enum Refused {
         /// The number that came; 0 for none.
         found: u64,
     },
-    /// Changed without a new number (SPIFFE Trust Domain and Bundle, 4.1.1).
+    /// It changed without a new number (SPIFFE Trust Domain and Bundle, 4.1.1).
     #[error("its authorities changed, and its sequence number {0} did not")]
     SameNumber(u64),
 }
 
-/// Compares a bundle that was fetched with what is in use.
+/// Compares a fetched bundle with the one in use.
 ///
 /// # Errors
 /// [`Refused`].
@@ -78,7 +78,7 @@ pub fn compare(in_use: InUse<'_>, offered: &Published) -> Result<Change, Refused
     }
 }
 
-/// What is in use for a partner: its bundle, or what the owner pinned.
+/// The bundle in use for a partner: its last believed one, or the owner's pins.
 pub fn known(partner: &Partner, bundle: Option<&Published>) -> (Vec<[u8; 32]>, Option<u64>) {
     match bundle {
         Some(published) => (

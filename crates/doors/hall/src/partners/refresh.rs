@@ -1,5 +1,5 @@
-//! Looking after partners: fetching their bundles, handing in what was accepted, and telling who
-//! was left. One gateway of the realm does so at a time for each partner.
+//! Looking after partners: fetching their bundles, handing in accepted invitations, and telling
+//! realms that were left. For each partner, one gateway of the realm does so at a time.
 
 use std::time::Duration;
 
@@ -27,73 +27,73 @@ use crate::depends::{self, Ended};
 use crate::partners::TOKEN;
 use crate::store::{BundleState, EndedBy, HallTables, Learned, Partner, PartnerState};
 
-/// This realm, as its gateway itself says.
+/// The answer of a gateway about its own realm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ourselves {
-    /// The same that anybody gets.
+    /// The description that anybody gets.
     pub description: Description,
     /// SHA-256 of each authority's certificate, hexadecimal, in order.
     pub authorities: Vec<String>,
-    /// Which partnership this gateway takes the asker to be in, hexadecimal.
+    /// The partnership with the asker that this gateway knows, hexadecimal.
     pub pact: String,
 }
 
-/// That this realm was left.
+/// The message that a realm was left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Left {
-    /// Which partnership ended, hexadecimal: not one that was begun since.
+    /// The partnership that ended, hexadecimal, so that one that began since is not meant.
     pub pact: String,
 }
 
-/// How often a gateway sees what is due, and what another one of the realm changed.
-const POLL: Duration = Duration::from_secs(2);
-/// How long one gateway has the turn: longer than looking can take.
-const TURN: Duration = Duration::from_secs(120);
-/// How long looking at one partner may take.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How often a gateway looks for work that is due, and for changes by other gateways of the realm.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long one gateway has the turn: longer than looking after a partner can take.
+const TURN_LIFETIME: Duration = Duration::from_secs(120);
+/// How long looking after one partner may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(90);
 /// After how long a bundle without a hint is fetched again (SPIFFE Federation, 4.1).
-const REFRESH: Duration = Duration::from_secs(300);
-/// What a partner's own hint may say at the least and at the most, so that it neither keeps us busy
-/// nor keeps us from learning that an authority was withdrawn.
+const REFRESH_EVERY: Duration = Duration::from_secs(300);
+/// The range of a partner's own hint, so that it neither keeps this gateway busy nor keeps it from
+/// learning that an authority was withdrawn.
 const REFRESH_WITHIN: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(24 * 3600));
-/// When handing in a token, or telling who was left, is tried again.
-const RETRY: Duration = Duration::from_secs(60);
-/// How soon after joining the other side is asked on its hall listener: each gateway of it believes
-/// us within two seconds.
+/// When the gateway tries again to hand in a token, or to tell a realm that it was left.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// How soon after joining the other side is asked on its hall listener: each of its gateways
+/// believes this realm's authority within two seconds.
 pub const SETTLE: Duration = Duration::from_secs(5);
-/// For how long who was left is told.
-const TELL: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the gateway tries to tell a realm that it was left.
+const TELL_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Why looking at a partner brought nothing.
+/// Why looking after a partner failed.
 #[derive(Debug, thiserror::Error)]
 enum LookError {
-    /// What it publishes.
+    /// Its description.
     #[error("{0}")]
     Fetch(#[from] FetchError),
-    /// What is left of its bundle.
+    /// Its bundle can't be used.
     #[error("its trust bundle: {0}")]
     Bundle(#[from] BundleError),
     /// Its bundle is not believed.
     #[error("its trust bundle is refused: {0}")]
     Refused(#[from] Refused),
-    /// It says that it is another realm, or has another log.
+    /// Its name or its log has changed.
     #[error("it is no longer what was joined: {0}; leave it and invite it again")]
     Other(&'static str),
     /// Its gateway did not answer over mutual TLS.
     #[error("its gateway cannot be asked on its hall listener: {0}")]
     Call(#[from] CallError),
-    /// Its gateway says something else than its web server.
+    /// Its gateway and its web server give different answers.
     #[error("its gateway does not confirm what its web address says: {0}")]
     Unconfirmed(&'static str),
-    /// Its gateway ended it.
+    /// Its gateway ended the partnership.
     #[error("it is a partner no longer")]
     Left,
-    /// What is known here.
+    /// The database of this realm.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// This gateway.
+    /// This gateway failed.
     #[error("{}", .0.detail)]
     Own(Problem),
 }
@@ -109,7 +109,7 @@ pub async fn keep_up(gateway: Gateway) {
     let mut looking = JoinSet::new();
     loop {
         if let Err(error) = trust::follow(&gateway).await {
-            tracing::warn!(%error, "who is believed on the hall listener stays as it was");
+            tracing::warn!(%error, "the hall listener keeps the authorities that it believed before");
         }
         match due(&gateway).await {
             Ok(partners) => {
@@ -117,22 +117,25 @@ pub async fn keep_up(gateway: Gateway) {
                     let gateway = gateway.clone();
                     looking.spawn(async move {
                         if let Err(problem) = attend(&gateway, partner).await {
-                            tracing::warn!(error = problem.detail, "looking after a partner");
+                            tracing::warn!(
+                                error = problem.detail,
+                                "looking after a partner failed"
+                            );
                         }
                     });
                 }
             }
-            Err(error) => tracing::warn!(%error, "partners are not looked at"),
+            Err(error) => tracing::warn!(%error, "partners can't be looked after"),
         }
         while looking.try_join_next().is_some() {}
         tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
             () = gateway.partners().wake.notified() => {}
         }
     }
 }
 
-/// The partners whose turn it is, and this gateway's turn.
+/// The partners that are due, and for which this gateway has the turn.
 async fn due(gateway: &Gateway) -> Result<Vec<Partner>, StoreError> {
     let now = gateway.now();
     let all = gateway.store.read().partners().all().await?;
@@ -145,7 +148,11 @@ async fn due(gateway: &Gateway) -> Result<Vec<Partner>, StoreError> {
         let taken: Result<bool, StoreError> = gateway
             .store
             .transact(|unit| {
-                Box::pin(async move { unit.partners().take_turn(realm, now, now.plus(TURN)).await })
+                Box::pin(async move {
+                    unit.partners()
+                        .take_turn(realm, now, now.plus(TURN_LIFETIME))
+                        .await
+                })
             })
             .await;
         if taken? {
@@ -155,14 +162,14 @@ async fn due(gateway: &Gateway) -> Result<Vec<Partner>, StoreError> {
     Ok(mine)
 }
 
-/// Does what there is to do for a partner now, and notes how that went.
+/// Does the work that is due for a partner, and notes the outcome.
 ///
 /// # Errors
-/// This gateway's own database. What the partner does wrong is noted, for people to see.
+/// This gateway's database fails. Errors of the partner are noted, for people to see.
 pub async fn attend(gateway: &Gateway, partner: Partner) -> Result<(), Problem> {
     let looked = match partner.state {
         PartnerState::Ended => tell(gateway, &partner).await,
-        _ => timeout(PATIENCE, look(gateway, &partner))
+        _ => timeout(LOOK_TIMEOUT, look(gateway, &partner))
             .await
             .unwrap_or(Err(LookError::Call(CallError::Slow))),
     };
@@ -179,9 +186,9 @@ pub async fn attend(gateway: &Gateway, partner: Partner) -> Result<(), Problem> 
             (Some(told(&FetchError::Spent)), Timestamp::MAX)
         }
         Err(error) => {
-            tracing::info!(partner = %partner.realm, %error, "looking at a partner");
+            tracing::info!(partner = %partner.realm, %error, "looking after a partner failed");
             let pause = match partner.state {
-                PartnerState::Joining | PartnerState::Ended => RETRY,
+                PartnerState::Joining | PartnerState::Ended => RETRY_AFTER,
                 _ => interval(partner.bundle.as_ref().and_then(|bundle| bundle.refresh_s)),
             };
             (Some(told(&error)), now.plus(jittered(pause)))
@@ -202,13 +209,13 @@ pub async fn attend(gateway: &Gateway, partner: Partner) -> Result<(), Problem> 
         .map_err(|error| Problem::internal(&error))
 }
 
-/// What went wrong, for people to read: some of it are the partner's own words, so it is short and
-/// can't deceive.
+/// The problem, for people to read. It may repeat text of the partner, so it is shortened and made
+/// printable.
 fn told(error: &impl std::fmt::Display) -> String {
     Line::nearest(&error.to_string()).into()
 }
 
-/// Ends a partnership as the other side, or time, has ended it.
+/// Ends a partnership that the other side ended, or that expired.
 ///
 /// # Errors
 /// The database.
@@ -234,12 +241,12 @@ pub async fn end(gateway: &Gateway, partner: &Partner, by: EndedBy) -> Result<bo
     Ok(ended)
 }
 
-/// Looks at a partner that has not ended; gives when to look again.
+/// Looks after a partner that has not ended, and returns when to look again.
 async fn look(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookError> {
     let now = gateway.now();
     let waits = matches!(partner.state, PartnerState::Invited | PartnerState::Joining);
     if waits && now >= partner.expires {
-        // The row says that it expired; there is nothing more to look for.
+        // The row says that the invitation expired, so nothing is left to do.
         return Ok(Timestamp::MAX);
     }
     let mut described = gateway.partners().fetcher.realm(&partner.origin).await?;
@@ -266,12 +273,12 @@ async fn look(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
         sequence,
     };
     let change = pinning::compare(in_use_now, &described.published)?;
-    // Its gateway can be asked once both sides are joined and there is a bundle to know it by.
+    // The partner's gateway can be asked once both sides are joined and its bundle is known.
     if partner.is_active() && partner.bundle.is_some() {
         confirm(gateway, partner, &described).await?;
     } else if change == Change::ToConfirm {
-        // It may have got another one meanwhile. Until its gateway can confirm that, those count
-        // that an owner signed for.
+        // The bundle may have changed meanwhile. Until its gateway can confirm that, only the
+        // authorities that an owner signed for count.
         described = described.only(&known)?;
     }
     let refresh_s = described.published.refresh_seconds;
@@ -289,8 +296,8 @@ async fn look(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
     Ok(now.plus(jittered(interval(refresh_s))))
 }
 
-/// What is kept. A bundle whose authorities did not change keeps its number, so that whoever gets
-/// hold of the web address can't use the numbers up.
+/// The bundle to keep. A bundle whose authorities did not change keeps its number, so that an
+/// attacker with the web address can't use the numbers up.
 fn learned(partner: &Partner, described: Described, change: Change, now: Timestamp) -> Learned {
     let state = match &partner.bundle {
         Some(known) if change == Change::None => BundleState {
@@ -312,14 +319,14 @@ fn learned(partner: &Partner, described: Described, change: Change, now: Timesta
     }
 }
 
-/// Has the partner's gateway itself say what its web address says, in a connection that an
+/// Asks the partner's gateway to confirm the answer of its web address, over a connection that an
 /// authority in use vouches for.
 async fn confirm(
     gateway: &Gateway,
     partner: &Partner,
     described: &Described,
 ) -> Result<(), LookError> {
-    // It may have moved since; who answers there has to show the same SPIFFE ID.
+    // The hall listener may have moved since; it has to show the same SPIFFE ID.
     let there = Partner {
         hall: Some(described.hall.clone()),
         ..partner.clone()
@@ -351,7 +358,7 @@ async fn confirm(
     Ok(())
 }
 
-/// Hashes as they stand in JSON.
+/// Hashes as text for JSON.
 pub fn hexadecimal(hashes: &[[u8; 32]]) -> Vec<String> {
     hashes.iter().map(hex::encode).collect()
 }
@@ -386,13 +393,13 @@ async fn hand_in(gateway: &Gateway, partner: &Partner) -> Result<(), LookError> 
     Ok(())
 }
 
-/// Tells the other side that it was left; gives when to try again.
+/// Tells the other side that it was left, and returns when to try again.
 async fn tell(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookError> {
     let Some((ended, _)) = partner.ended else {
         return Ok(Timestamp::MAX);
     };
     let now = gateway.now();
-    if partner.told.is_some() || now >= ended.plus(TELL) {
+    if partner.told.is_some() || now >= ended.plus(TELL_FOR) {
         return Ok(Timestamp::MAX);
     }
     let left = Left {
@@ -402,7 +409,7 @@ async fn tell(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
         call::send(gateway, partner, "/partner/left", &left).await;
     match told {
         Ok(_) => {}
-        // It has ended it itself.
+        // The other side has ended the partnership itself.
         Err(error) if error.refusal() == Some(Code::NotPartner) => {}
         Err(error) => return Err(error.into()),
     }
@@ -419,7 +426,7 @@ async fn tell(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
 fn interval(hint_s: Option<u64>) -> Duration {
     let (least, most) = REFRESH_WITHIN;
     hint_s
-        .map_or(REFRESH, Duration::from_secs)
+        .map_or(REFRESH_EVERY, Duration::from_secs)
         .clamp(least, most)
 }
 
@@ -429,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_partners_hint_is_followed_within_reason() {
-        assert_eq!(interval(None), REFRESH);
+        assert_eq!(interval(None), REFRESH_EVERY);
         assert_eq!(interval(Some(600)), Duration::from_secs(600));
         assert_eq!(interval(Some(0)), REFRESH_WITHIN.0);
         assert_eq!(interval(Some(u64::MAX)), REFRESH_WITHIN.1);

@@ -1,4 +1,4 @@
-//! What a realm shares with a partner: which of its halls the partner's people may enter.
+//! The halls that a realm shares with a partner: those that the partner's people may enter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::HallsOf;
 use crate::store::{GuestId, HallGuest, HallTables, VisitorId};
 
-/// Everything that is shared with one partner: the answer to `GET /partner/halls`.
+/// All admissions of one partner's people: the answer to `GET /partner/halls`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
-    /// The longest that a hall opens for here, in milliseconds.
+    /// The longest time for which a hall opens here, in milliseconds.
     pub longest_ms: u64,
     /// Each admission, by hall.
     pub halls: Vec<SharedHall>,
@@ -27,32 +27,32 @@ pub struct Shared {
 pub struct SharedHall {
     /// The hall.
     pub hall: HallName,
-    /// What people call it.
+    /// Its title.
     #[serde(deserialize_with = "nearest_line")]
     pub title: Line,
-    /// Whom the admission is for.
+    /// The guest.
     pub guest: SharedGuest,
-    /// What they may do there.
+    /// The guest's rights.
     pub rights: Rights,
-    /// What is demanded for it.
+    /// The demands.
     #[serde(default)]
     pub needs: Needs,
 }
 
-/// A hall of a partner that somebody of the other one may enter.
+/// A hall that a person of the partner may enter.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct HallThere {
     /// The hall.
     #[schemars(with = "String")]
     pub name: HallName,
-    /// What people call it there.
+    /// Its title there.
     pub title: String,
-    /// What they may do there.
+    /// The guest's rights.
     #[schemars(with = "Vec<String>")]
     pub rights: Vec<Right>,
 }
 
-/// Who of the partner.
+/// A guest of a partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SharedGuest {
@@ -63,7 +63,7 @@ pub enum SharedGuest {
 }
 
 impl Shared {
-    /// What this realm shares with `partner`.
+    /// The halls that this realm shares with `partner`.
     ///
     /// # Errors
     /// The database fails.
@@ -101,7 +101,7 @@ impl Shared {
         })
     }
 
-    /// What one of the partner's people may do in a hall, sorted, each once.
+    /// The rights of one of the partner's people in a hall, sorted, each once.
     #[must_use]
     pub fn rights(&self, hall: &HallName, person: PersonId, role: Role) -> Vec<Right> {
         let admissions = self.for_person(person, role);
@@ -148,7 +148,7 @@ fn rights_of<'s>(admissions: impl Iterator<Item = &'s SharedHall>) -> Vec<Right>
     rights.into_iter().collect()
 }
 
-/// A partner may call its halls as it likes: here they are called by a line of text.
+/// A partner's title of a hall, as one line of text.
 fn nearest_line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Line, D::Error> {
     String::deserialize(deserializer).map(|title| Line::nearest(&title))
 }

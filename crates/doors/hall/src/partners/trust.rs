@@ -1,5 +1,5 @@
-//! Whom the hall listener believes: this realm's authority for this realm, and each active
-//! partner's for that partner's.
+//! The authorities that the hall listener believes: this realm's for this realm, and each active
+//! partner's for that partner's realm.
 //!
 //! It follows the database while the gateway runs, so that joining and leaving take effect on all
 //! gateways of the realm within seconds.
@@ -21,19 +21,19 @@ use crate::store::{HallTables, Partner};
 /// The bundles in use.
 #[derive(Debug, PartialEq, Eq)]
 struct Versions {
-    /// The sequence number of this realm's.
+    /// The sequence number of this realm's bundle.
     own: u64,
-    /// The SHA-256 of each partner's.
+    /// The SHA-256 of each partner's bundle.
     partners: BTreeMap<RealmName, [u8; 32]>,
 }
 
-/// Whom the hall listener believes.
+/// The authorities that the hall listener believes.
 pub struct Trust {
     bundles: watch::Sender<Bundles>,
     versions: Mutex<Versions>,
 }
 
-/// Why nothing newer is believed. What was believed stays.
+/// Why the believed authorities could not be brought up to date. The earlier ones stay believed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The database.
@@ -48,7 +48,7 @@ pub enum TrustError {
 }
 
 impl Trust {
-    /// Nobody but this realm, before the first look at the database.
+    /// Only this realm's authorities, before the first look at the database.
     pub(crate) fn new(own: &InUse) -> Result<Self, BundleError> {
         Ok(Self {
             bundles: watch::Sender::new(Bundles::new([&own.bundle])?),
@@ -59,20 +59,20 @@ impl Trust {
         })
     }
 
-    /// Tells whenever somebody else is believed.
+    /// A receiver that is notified whenever the believed authorities change.
     pub fn watch(&self) -> watch::Receiver<Bundles> {
         self.bundles.subscribe()
     }
 }
 
-/// Looks at the database, does what is due for this realm's own authorities, and believes what it
-/// says.
+/// Looks at the database, does what is due for this realm's own authorities, and takes over the
+/// bundles in use.
 ///
 /// # Errors
 /// [`TrustError`].
 pub async fn follow(gateway: &Gateway) -> Result<(), TrustError> {
     let trust = &gateway.partners().trust;
-    // One at a time, so that an older look never comes last.
+    // One look at a time, so that an older one never comes last.
     let mut versions = trust.versions.lock().await;
     let authorities = &gateway.halls().authorities;
     authorities.keep_up(&gateway.store, gateway.now()).await?;
@@ -94,7 +94,7 @@ pub async fn follow(gateway: &Gateway) -> Result<(), TrustError> {
             bundles.push(bundle);
         }
     }
-    // The last one of a name counts: nobody takes this realm's.
+    // The last bundle of a name counts, so no partner can replace this realm's.
     bundles.push(own.bundle.clone());
     let bundles = Bundles::new(&bundles)?;
     tracing::info!(
@@ -106,7 +106,7 @@ pub async fn follow(gateway: &Gateway) -> Result<(), TrustError> {
     Ok(())
 }
 
-/// The partner's bundle; nothing while there is none that is its own.
+/// The partner's bundle; `None` until there is one of its own realm.
 async fn bundle_of(gateway: &Gateway, partner: &Partner) -> Result<Option<Bundle>, TrustError> {
     let bytes = gateway
         .store
@@ -131,11 +131,11 @@ async fn bundle_of(gateway: &Gateway, partner: &Partner) -> Result<Option<Bundle
     }
 }
 
-/// What anybody needs to check a partner's evidence: what was pinned when the realms joined, and
-/// that our own witness saw their log.
+/// The trust file for a partner's evidence: the keys that were pinned when the realms joined, and
+/// this realm's own witness of their log.
 ///
 /// # Errors
-/// 500 when the partner's name is no line of text, which no realm's is.
+/// 500 if the partner's name is no line of text, which every realm's is.
 pub fn trust_file(gateway: &Gateway, partner: &Partner) -> Result<TrustFile, Problem> {
     let realm = Line::new(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
     let relying_party = RelyingParty::new(partner.realm.as_str(), partner.origin.as_str());

@@ -10,7 +10,7 @@ use hallway_spine::witness::peers::witness_name;
 use crate::HallsOf;
 use crate::store::{HallTables, Partner};
 
-/// The witnesses that partners are.
+/// The partners that are witnesses.
 ///
 /// # Errors
 /// The database.
@@ -38,7 +38,7 @@ pub async fn log_key(gateway: &Gateway, origin: &str) -> Result<Option<VerifierK
     Ok(log.filter(|log| log.name() == origin))
 }
 
-/// The witness that an active partner is, under no other name than its own.
+/// The witness of an active partner, if its name is the partner's.
 fn of_partner(gateway: &Gateway, partner: &Partner) -> Option<Peer> {
     let witness = partner.witness.as_ref().filter(|_| partner.is_active())?;
     let key: CosignerKey = witness.key.parse().ok()?;

@@ -1,4 +1,4 @@
-//! `[partners]`: how other realms are reached.
+//! `[hall.partners]`: how other realms are reached.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 /// invited or accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct PartnersConfig {
+pub struct PartnerSettings {
     /// Certificate authorities (PEM) that are trusted for partners' web addresses beside those of
     /// the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
 }
 
-impl PartnersConfig {
+impl PartnerSettings {
     /// Whether nothing is set.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -11,7 +11,7 @@ mod rows;
 pub use rows::GrantRows;
 
 /// How long an opening waits until somebody approves it: an hour.
-pub const APPROVAL_PATIENCE: Duration = Duration::from_secs(3600);
+pub const APPROVAL_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Who may use a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,7 +247,7 @@ impl Grant {
     /// Until when it can be approved.
     #[must_use]
     pub fn waits_until(&self) -> Timestamp {
-        self.opened.plus(APPROVAL_PATIENCE).min(self.ends)
+        self.opened.plus(APPROVAL_TIMEOUT).min(self.ends)
     }
 
     /// As what somebody approved it, if somebody did.

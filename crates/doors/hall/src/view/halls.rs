@@ -1,4 +1,4 @@
-//! The halls, one hall with everybody in it, and the files of one store.
+//! The list of halls, one hall with the people inside, and the files of one store.
 
 use askama::Template;
 use hallway_spine::console::view::{Count, Frame, Mark, Moment, Size};
@@ -8,24 +8,24 @@ use hallway_spine::console::view::{Count, Frame, Mark, Moment, Size};
 pub struct HallRow {
     /// The name, for programs.
     pub name: String,
-    /// What people call it.
+    /// Its title.
     pub title: String,
-    /// What the visitor may do there, in words; nothing if they are not admitted.
+    /// The visitor's rights, in words; empty if not admitted.
     pub rights: String,
-    /// How many are inside.
+    /// How many people are inside.
     pub inside: Count,
 }
 
-/// An opening that waits until the visitor, or somebody else, approves it.
+/// An opening that the visitor can approve.
 #[derive(Clone, Debug)]
 pub struct ApprovalRow {
     /// The grant.
     pub grant: String,
     /// The hall's name.
     pub hall: String,
-    /// Who opened it.
+    /// The name of the opener.
     pub name: String,
-    /// To do what.
+    /// Its rights, in words.
     pub rights: String,
     /// Since when.
     pub opened: Moment,
@@ -33,29 +33,29 @@ pub struct ApprovalRow {
     pub evidence: String,
 }
 
-/// The visitor's own opening, which waits.
+/// The visitor's own opening, which waits for an approval.
 #[derive(Clone, Debug)]
 pub struct WaitingNotice {
     /// The grant.
     pub grant: String,
-    /// Who has to approve it: `an operator`.
+    /// The role that has to approve it: `an operator`.
     pub approver: String,
-    /// The names of some who can; nothing where only a partner knows them.
+    /// The names of some people who can approve it; empty if only a partner knows them.
     pub names: String,
-    /// When it is too late.
+    /// When the opening expires.
     pub until: Moment,
 }
 
 /// An admission of the visitor's that demands something.
 #[derive(Clone, Debug)]
 pub struct DemandRow {
-    /// What it is for.
+    /// The rights that it gives.
     pub rights: String,
-    /// What it demands, in words.
+    /// The demands, in words.
     pub needs: String,
-    /// Whether that is so now.
+    /// Whether the demands are met now.
     pub state: Mark,
-    /// What is missing, each a sentence.
+    /// The demands that are not met, a sentence each.
     pub missing: Vec<String>,
 }
 
@@ -67,39 +67,39 @@ pub struct HallsPage {
     pub frame: Frame,
     /// The halls that the visitor may see.
     pub halls: Vec<HallRow>,
-    /// The partners, whose halls the visitor may be let into.
+    /// The partners, whose halls may admit the visitor.
     pub partners: Vec<String>,
     /// Halls of partners that people of this realm have open.
     pub away: Vec<AwayRow>,
     /// Whether the gateway has a hall listener.
     pub listens: bool,
-    /// What the visitor can approve.
+    /// The openings that the visitor can approve.
     pub approvals: Vec<ApprovalRow>,
 }
 
-/// A hall of a partner that somebody of this realm has open.
+/// A hall of a partner that a person of this realm has open.
 #[derive(Clone, Debug)]
 pub struct AwayRow {
-    /// The realm where it is.
+    /// The partner's realm.
     pub host: String,
-    /// The hall's name there.
+    /// The hall's name.
     pub hall: String,
-    /// The grant, as far as it is this realm's business.
+    /// The grant, as far as this realm knows it.
     pub grant: GrantRow,
 }
 
-/// What a hall offers.
+/// A store or service of a hall.
 #[derive(Clone, Debug)]
 pub struct OfferRow {
-    /// What rights call it.
+    /// The name by which rights name it.
     pub name: String,
-    /// The agent that provides it; nothing for the gateway itself.
+    /// The agent that provides it; `None` for the gateway itself.
     pub agent: Option<String>,
-    /// What the visitor may do with it: `read, write`.
+    /// The visitor's rights on it: `read, write`.
     pub rights: String,
 }
 
-/// Somebody inside.
+/// A person inside.
 #[derive(Clone, Debug)]
 pub struct InsideRow {
     /// The grant.
@@ -108,26 +108,26 @@ pub struct InsideRow {
     pub name: String,
     /// Streams open.
     pub streams: Count,
-    /// Bytes that came from them.
+    /// Bytes received from the person.
     pub received: Size,
-    /// Bytes that went to them.
+    /// Bytes sent to the person.
     pub sent: Size,
     /// Whether it is the visitor.
     pub own: bool,
 }
 
-/// Somebody who is admitted.
+/// A guest.
 #[derive(Clone, Debug)]
 pub struct GuestRow {
-    /// In words.
+    /// The guest, in words.
     pub who: String,
     /// `person` or `role`.
     pub kind: &'static str,
     /// The person's identifier, or the role.
     pub value: String,
-    /// What they may do.
+    /// The guest's rights.
     pub rights: String,
-    /// What is demanded, in words; nothing for nothing.
+    /// The demands, in words; `None` without any.
     pub needs: String,
     /// Since when.
     pub since: Moment,
@@ -135,18 +135,18 @@ pub struct GuestRow {
     pub evidence: String,
 }
 
-/// A machine.
+/// An agent.
 #[derive(Clone, Debug)]
 pub struct AgentRow {
     /// Its name.
     pub name: String,
-    /// Invited, here, away.
+    /// Its state: invited, here or away.
     pub state: Mark,
-    /// Since when it belongs to the hall, or was invited.
+    /// When it joined or was invited.
     pub since: Moment,
-    /// What it was invited to provide.
+    /// The stores and services that it was invited to provide.
     pub provides: String,
-    /// What of it is not there while the agent is.
+    /// Those of them that the connected agent does not provide.
     pub missing: String,
     /// The evidence, in hexadecimal.
     pub evidence: String,
@@ -159,9 +159,9 @@ pub struct GrantRow {
     pub id: String,
     /// Whose.
     pub name: String,
-    /// What it allows.
+    /// Its rights.
     pub rights: String,
-    /// Open or over.
+    /// Its state.
     pub state: Mark,
     /// Whether it is open.
     pub open: bool,
@@ -181,55 +181,55 @@ pub struct GrantRow {
 pub struct HallPage {
     /// The frame.
     pub frame: Frame,
-    /// Which hall.
+    /// The hall.
     pub place: HallPlace,
-    /// What the visitor may do here, in words.
+    /// The visitor's rights, in words.
     pub rights: String,
     /// The visitor's admissions that demand something.
     pub demands: Vec<DemandRow>,
     /// The grant of this browser, if the hall is open in it.
     pub open: Option<GrantRow>,
-    /// The opening of this browser that waits.
+    /// The opening of this browser that waits for an approval.
     pub waiting: Option<WaitingNotice>,
-    /// Why what was open is so no longer; only partners' pages say it.
+    /// Why the grant ended; only pages of partners' halls show it.
     pub over: Option<String>,
-    /// What the visitor can approve in this hall.
+    /// The openings of this hall that the visitor can approve.
     pub approvals: Vec<ApprovalRow>,
-    /// Whether an admission can demand a certain key: whether anything is known about models.
+    /// Whether an admission can demand certain keys: only if metadata about models are known.
     pub knows_models: bool,
     /// Its stores.
     pub stores: Vec<OfferRow>,
     /// Its services.
     pub services: Vec<OfferRow>,
-    /// Who is inside now.
+    /// The people inside now.
     pub inside: Vec<InsideRow>,
-    /// Whether the visitor looks after halls.
+    /// Whether the visitor is an operator or owner.
     pub looks_after: bool,
-    /// Who may enter.
+    /// The guests.
     pub guests: Vec<GuestRow>,
-    /// Whom an owner may admit: identifiers and names.
+    /// The people whom an owner may admit, with identifiers and names.
     pub people: Vec<(String, String)>,
     /// The partners whose people an owner may admit.
     pub partners: Vec<String>,
-    /// Its machines.
+    /// Its agents.
     pub agents: Vec<AgentRow>,
     /// The newest grants.
     pub grants: Vec<GrantRow>,
 }
 
-/// Where a hall is: one of ours, or a partner's.
+/// A hall of this realm or of a partner.
 #[derive(Clone, Debug)]
 pub struct HallPlace {
-    /// The realm where it is, when it is a partner's.
+    /// The partner's realm; `None` for a hall of this realm.
     pub host: Option<String>,
     /// Its name, for programs.
     pub name: String,
-    /// What people call it.
+    /// Its title.
     pub title: String,
 }
 
 impl HallPlace {
-    /// The address of its page; that of the same in the API has `/api` in front.
+    /// The address of its page. Its address in the API has `/api` in front.
     pub fn path(&self) -> String {
         match &self.host {
             Some(host) => format!("/partners/{host}/halls/{}", self.name),
@@ -243,9 +243,9 @@ impl HallPlace {
 pub struct HallThereRow {
     /// Its name, for programs.
     pub name: String,
-    /// What people call it there.
+    /// Its title there.
     pub title: String,
-    /// What the visitor may do there, in words.
+    /// The visitor's rights, in words.
     pub rights: String,
 }
 
@@ -267,21 +267,21 @@ pub struct PartnerHallsPage {
 pub struct PartnerHallPage {
     /// The frame.
     pub frame: Frame,
-    /// Which hall, and where.
+    /// The hall.
     pub place: HallPlace,
-    /// The realm where it is.
+    /// The partner's realm.
     pub realm: String,
-    /// What the visitor may do there, in words.
+    /// The visitor's rights, in words.
     pub rights: String,
     /// The grant of this browser, if the hall is open in it.
     pub open: Option<GrantRow>,
-    /// The opening of this browser that waits.
+    /// The opening of this browser that waits for an approval.
     pub waiting: Option<WaitingNotice>,
-    /// Why the partner ended what was open, or did not let it begin.
+    /// Why the partner ended or refused the opening.
     pub over: Option<String>,
-    /// The stores in which the visitor may do something.
+    /// The stores on which the visitor has rights.
     pub stores: Vec<OfferRow>,
-    /// The services that the visitor may reach.
+    /// The services to which the visitor may connect.
     pub services: Vec<String>,
 }
 
@@ -297,7 +297,7 @@ pub struct StorePage {
     pub store: String,
     /// The grant of this browser, if the hall is open in it.
     pub open: Option<GrantRow>,
-    /// The opening of this browser that waits.
+    /// The opening of this browser that waits for an approval.
     pub waiting: Option<WaitingNotice>,
     /// Why a partner ended what was open, or did not let it begin.
     pub over: Option<String>,

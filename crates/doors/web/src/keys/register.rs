@@ -34,7 +34,7 @@ use super::shown;
 use crate::grant::{self, Granted, Grounds};
 use crate::join::{self, spent};
 
-/// What a registration did.
+/// The outcome of a registration.
 struct Done {
     key: Credential,
     attestation: Option<KeyAttestation>,
@@ -42,7 +42,7 @@ struct Done {
     granted: Option<Granted>,
 }
 
-/// The link with this secret, if it lets somebody register a key. Looking does not use it up.
+/// The link with this secret, if it allows a registration. This does not use it up.
 async fn find(gateway: &Gateway, token: &str) -> Result<Link, Problem> {
     let link = join::open(gateway, token).await?;
     match link.purpose {
@@ -73,8 +73,8 @@ async fn offer(gateway: &Gateway, request: &NewKey) -> Result<Ceremony, Problem>
         .credentials()
         .held_by(Holder::Person(act.person))
         .await?;
-    // Now rather than after a touch: no further key could be kept, and without fresh metadata
-    // nothing could be accepted.
+    // Checked before the touch: there may be no room for a further key, and without fresh metadata
+    // no key can be accepted.
     if act.reason == Reason::Additional && held.len() >= MAX_KEYS {
         return Err(StoreError::TooManyKeys(act.person).into());
     }
@@ -121,7 +121,7 @@ async fn register_key(
     })
 }
 
-/// Who a key is registered for that is here already.
+/// The person who registers a further key.
 async fn present(
     gateway: &Gateway,
     id: PersonId,
@@ -132,7 +132,7 @@ async fn present(
     Ok((id, line("name", &person.name)?, person.role, reason))
 }
 
-/// Takes the new key. Its holder is signed in with it, unless that person is signed in already.
+/// Registers the key. The holder is signed in with it, unless they are signed in already.
 pub async fn finish(
     State(gateway): State<Gateway>,
     caller: Option<Caller>,
@@ -168,13 +168,13 @@ pub async fn finish(
     }
 }
 
-/// Who brings a new key.
+/// The sender of a new key.
 struct Comer<'a> {
     caller: Option<Caller>,
     peer: &'a Peer,
 }
 
-/// A key that proved what it is, not yet registered.
+/// A verified key that is not registered yet.
 struct Proven {
     terms: RegisterKey,
     registration: Verified,
@@ -182,7 +182,8 @@ struct Proven {
     signed: HashedStatement,
 }
 
-/// Checks the answer, before a unit begins: nobody keeps others waiting by it.
+/// Checks the answer. This happens before a unit of work begins, so that a slow check keeps no
+/// other unit waiting.
 fn prove(gateway: &Gateway, link: &Link, answer: &Answer) -> Result<Proven, Problem> {
     let statement =
         ceremony::open_answer(gateway, Purpose::RegisterKey, link.token.as_bytes(), answer)?;
@@ -252,8 +253,8 @@ async fn register(
         last_used: None,
         registration: accepted.hash,
     };
-    // Whoever recovers has lost the old keys: what was lost must not open anything. They go first,
-    // so that there is room for the new one.
+    // A person who recovers has lost the old keys, which must open nothing any more. They are
+    // removed first, so that there is room for the new one.
     let ended = |ended| depends::end(gateway, unit, ended, Some(person.id));
     if terms.reason == Reason::Recovery {
         let held = Holder::Person(person.id);
@@ -300,7 +301,7 @@ async fn register(
     })
 }
 
-/// Verifies a registration; a refusal says which step failed, and how the others went.
+/// Verifies a registration. A refusal names the failed step, and the outcome of the others.
 fn verify(
     gateway: &Gateway,
     challenge: &[u8],
@@ -329,8 +330,8 @@ fn verify(
     })
 }
 
-/// Refuses a credential that anybody ever registered here, also one that was removed since: in the
-/// log, a credential is one holder's for good.
+/// Refuses a credential that was ever registered here, also one that was removed since: in the log,
+/// a credential has one holder for good.
 async fn never_registered(unit: &Unit<'_>, id: &CredentialId) -> Result<(), Problem> {
     if unit.credentials().get(id).await?.is_some() {
         return Err(registered_already());
@@ -345,7 +346,7 @@ async fn never_registered(unit: &Unit<'_>, id: &CredentialId) -> Result<(), Prob
     }
 }
 
-/// A place beyond each that the log can have: it is kept in 63 bits.
+/// A log index that is larger than all others: an index has 63 bits.
 const LOG_END: u64 = i64::MAX.unsigned_abs();
 
 fn registered_already() -> Problem {
@@ -358,7 +359,7 @@ fn malformed(error: &dyn std::error::Error) -> Problem {
     ))
 }
 
-/// The person who gets the key; uses up the link.
+/// The person who gets the key. This uses up the link.
 async fn person(
     gateway: &Gateway,
     unit: &Unit<'_>,

@@ -1,4 +1,4 @@
-//! `web.remove_key`: a key of the signer's opens nothing any more.
+//! `web.remove_key`: removes a key of the signer's.
 
 use async_trait::async_trait;
 use hallway_evidence::statement::web::RemoveKey;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{credential_id, own};
 use crate::Web;
 
-/// The key.
+/// The key to remove.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -61,6 +61,6 @@ impl Perform<Web> for RemoveKey {
 fn last_key() -> Problem {
     Problem::new(
         Code::LastKey,
-        "this is your only key: without it nobody gets in; register another one first",
+        "this is your only key; register another one before you remove it",
     )
 }

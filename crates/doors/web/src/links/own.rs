@@ -1,4 +1,4 @@
-//! `web.add_key` and `web.sign_in_link`: one-time links for their maker's own use.
+//! `web.add_key` and `web.sign_in_link`: one-time links that people make for themselves.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use hallway_spine::store::Purpose;
 use super::{New, issue};
 use crate::Web;
 
-/// How long such a link is good.
+/// How long such a link is valid.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! `web.withdraw_link`: a one-time link opens nothing any more; one's own, or for an owner any.
+//! `web.withdraw_link`: withdraws a one-time link, one's own or, as an owner, any.
 
 use async_trait::async_trait;
 use hallway_evidence::Timestamp;
@@ -16,7 +16,7 @@ use crate::Web;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// Its id in the list.
+    /// The link's id in the list.
     link: String,
 }
 
@@ -52,7 +52,8 @@ impl Perform<Web> for WithdrawLink {
     }
 }
 
-/// The open link with this hash, if `person` may withdraw it. Others need not know that it exists.
+/// The open link with this hash, if `person` may withdraw it; another person gets the same 404 as
+/// for a link that does not exist.
 async fn withdrawable(
     reader: &Unit<'_>,
     person: &Person,
@@ -68,7 +69,7 @@ async fn withdrawable(
     }
 }
 
-/// What a link opens, in the words of a statement; nobody signs anything about the set-up link.
+/// What a link opens, as a statement says it; `None` for the set-up link, about which nobody signs.
 const fn opens(purpose: Purpose) -> Option<LinkUse> {
     match purpose {
         Purpose::Setup => None,

@@ -1,4 +1,4 @@
-//! Pages for somebody who is not signed in.
+//! Pages for people who are not signed in.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -9,7 +9,7 @@ use hallway_spine::http::problem::Problem;
 
 use super::super::view::{JoinPage, SignInPage};
 
-/// Where a one-time link leads.
+/// The page of a one-time link.
 pub(crate) async fn join(State(gateway): State<Gateway>) -> Result<Response, Problem> {
     html(&JoinPage {
         frame: bare_frame(&gateway),

@@ -9,7 +9,7 @@ use hallway_spine::store::{LinksOf, Purpose, Role};
 use super::super::view::LinkItem;
 use crate::links::{self, LinkRow};
 
-/// Those of `which` that are open.
+/// The links of `which` that are open.
 pub(crate) async fn open(gateway: &Gateway, which: LinksOf) -> Result<Vec<LinkItem>, Problem> {
     let rows = links::open(gateway, which).await?;
     Ok(rows.into_iter().map(|row| item(gateway, row)).collect())

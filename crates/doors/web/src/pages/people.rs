@@ -15,7 +15,7 @@ use hallway_spine::store::{LinksOf, PersonState, Role};
 use super::super::view::{PeoplePage, PersonRow};
 use super::links;
 
-/// Who belongs to the realm.
+/// The people of the realm.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,

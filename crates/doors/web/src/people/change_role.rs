@@ -54,8 +54,8 @@ impl Perform<Web> for ChangeRole {
     }
 }
 
-/// The role that a person has, which is to be another than `next`: an act that gave it once more would
-/// only be a second proof of it.
+/// The role of a person. It must differ from `next`, because an act that gives the same role would
+/// only prove it twice.
 async fn another_role(reader: &Unit<'_>, id: PersonId, next: Role) -> Result<Role, Problem> {
     let person = reader.people().get(id).await?;
     let Person { name, role, .. } = person.ok_or_else(|| Problem::not_found("person"))?;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::Web;
 use crate::links::{self, New};
 
-/// How long an invitation is good: a week.
+/// How long an invitation is valid: a week.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The new person.

@@ -14,7 +14,7 @@ use super::PersonRequest;
 use crate::Web;
 use crate::links::{self, New};
 
-/// How long a recovery link is good: a day.
+/// How long a recovery link is valid: a day.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 #[async_trait]
@@ -40,7 +40,7 @@ impl Perform<Web> for Recover {
         if person.role != self.role {
             return Err(Problem::new(
                 Code::RoleChanged,
-                "this person's role is another by now; begin again",
+                "this person's role has changed; begin again",
             ));
         }
         let new = New {
@@ -54,8 +54,8 @@ impl Perform<Web> for Recover {
     }
 }
 
-/// Refuses a link for a person who is suspended: they could not use it, and once they are reinstated it
-/// would date from before.
+/// Refuses a link for a person who is suspended: they could not use it, and after a reinstatement
+/// it would be a link of before.
 async fn recoverable(reader: &Unit<'_>, id: PersonId) -> Result<Person, Problem> {
     let person = reader.people().get(id).await?;
     let person = person.ok_or_else(|| Problem::not_found("person"))?;

@@ -1,4 +1,4 @@
-//! `people.suspend`: no key of a person opens a door.
+//! `people.suspend`: no key of the person opens a door until they are reinstated.
 
 use async_trait::async_trait;
 use hallway_evidence::statement::people::Suspend;

@@ -1,9 +1,9 @@
-//! The pages for somebody who is not signed in yet.
+//! The pages for people who are not signed in.
 
 use askama::Template;
 use hallway_spine::console::view::Frame;
 
-/// `/` for somebody who is not signed in.
+/// `/` for a person who is not signed in.
 #[derive(Template, Clone, Debug)]
 #[template(path = "sign_in.html")]
 pub struct SignInPage {
@@ -13,8 +13,8 @@ pub struct SignInPage {
     pub then: String,
 }
 
-/// `/join`: what a one-time link leads to. The token is in the address's fragment, which no
-/// server sees, so the page holds every purpose and the script shows the one that applies.
+/// `/join`: the page of a one-time link. The token is in the fragment of the address, which no
+/// server sees, so the page holds the text for every purpose, and the script shows one.
 #[derive(Template, Clone, Debug)]
 #[template(path = "join.html")]
 pub struct JoinPage {

@@ -12,11 +12,11 @@ pub struct KeyRow {
     pub id: String,
     /// The name that its owner gave it.
     pub label: String,
-    /// What it is: `Security key`, `Passkey, synchronised`.
+    /// Its kind: `Security key`, `Passkey, synchronised`.
     pub kind: String,
-    /// Its model, where the metadata know it.
+    /// The name of its model, if the metadata know it.
     pub model: Option<ModelCard>,
-    /// Why it opens nothing, where its model is not accepted.
+    /// Why its model is not accepted, if so: then the key opens nothing.
     pub refused: Option<String>,
     /// When it was registered.
     pub registered: Moment,
@@ -33,15 +33,15 @@ pub struct SessionItem {
     pub id: String,
     /// The browser or program in words, such as `Chromium on Linux`.
     pub agent: String,
-    /// Where it was opened from.
+    /// The address that it was opened from.
     pub address: String,
-    /// What the key is called that was touched for it.
+    /// The name of the key that was touched for it.
     pub key: String,
-    /// When that was.
+    /// When the key was touched.
     pub touched: Moment,
     /// When it was used last.
     pub last_used: Moment,
-    /// Whether it is the one in which the page is looked at.
+    /// Whether it is the session of this page.
     pub current: bool,
 }
 
@@ -53,9 +53,9 @@ pub struct KeysPage {
     pub frame: Frame,
     /// All keys of the visitor, oldest first.
     pub keys: Vec<KeyRow>,
-    /// One-time links of the visitor's own that are open.
+    /// The visitor's own open one-time links.
     pub links: Vec<LinkItem>,
-    /// Where the visitor is signed in.
+    /// The visitor's sessions.
     pub sessions: Vec<SessionItem>,
 }
 

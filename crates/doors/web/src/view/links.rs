@@ -1,21 +1,21 @@
-//! One-time links that are open, on the pages of those whom they concern.
+//! Open one-time links, on the pages of the people whom they concern.
 
 use hallway_spine::console::view::Moment;
 
-/// A link that somebody can still use.
+/// A link that can still be used.
 #[derive(Clone, Debug)]
 pub struct LinkItem {
     /// The identifier in the API.
     pub id: String,
-    /// Whom it is for.
+    /// The name of the person who may use it.
     pub name: String,
     /// What it opens: `Joins as operator`.
     pub opens: String,
-    /// Who made it.
+    /// The name of its maker.
     pub made_by: String,
-    /// When.
+    /// When it was made.
     pub made: Moment,
-    /// Until when it works.
+    /// When it expires.
     pub ends: Moment,
     /// The evidence that made it, in hexadecimal.
     pub evidence: Option<String>,

@@ -20,9 +20,9 @@ pub struct PersonRow {
     pub suspended: bool,
     /// How many keys they have.
     pub keys: Count,
-    /// Since when they belong to the realm.
+    /// When they joined the realm.
     pub since: Moment,
-    /// Whether this is the visitor, who cannot suspend themselves.
+    /// Whether this is the person who sees the page: nobody can suspend themselves.
     pub is_self: bool,
 }
 

@@ -19,11 +19,11 @@ use hallway_spine::store::EvidenceRecord;
 
 use crate::across::evidence;
 
-/// Payloads of up to so many bytes are read and hashed again for each visit.
-const HASHED_FOR_A_VISIT: u64 = 8 << 20;
+/// The most bytes of a payload that is read and hashed again for each visit of the page.
+const MAX_HASHED_BYTES: u64 = 8 << 20;
 
-/// Everything about one piece of evidence that the visitor may see. It is verified again for each
-/// visit, from the same bytes that a receipt holds.
+/// The page of one piece of evidence that the visitor may see. It is verified again for each visit,
+/// from the same bytes as those of a receipt.
 pub(crate) async fn explain(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -67,9 +67,9 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
         .get(&record.hash)
         .await?;
     let payload = match &transaction {
-        Some(transaction) if transaction.length <= HASHED_FOR_A_VISIT => {
+        Some(transaction) if transaction.length <= MAX_HASHED_BYTES => {
             let _turn = gateway.devices().thumbnails.turn().await?;
-            Some(payload::bytes(gateway, transaction, HASHED_FOR_A_VISIT).await?)
+            Some(payload::bytes(gateway, transaction, MAX_HASHED_BYTES).await?)
         }
         _ => None,
     };
@@ -123,7 +123,7 @@ fn picture(transaction: &Transaction) -> Option<Picture> {
     })
 }
 
-/// Where the log holds a receipt's evidence, read from the proof as it is written
+/// The index of a receipt's evidence in the log, read from the text of the proof
 /// (c2sp.org/tlog-proof: a line that names the format, the index, then one hash a line).
 fn log_place(receipt: &Receipt) -> LogPlace {
     let proof = receipt.proof.to_string();

@@ -1,8 +1,8 @@
-//! Telling hosts when what one of our people opened there has ended here.
+//! Telling hosts that an opening of one of this realm's people has ended.
 //!
 //! A grant ends at home for reasons that the host can't see: the person is suspended, the key was
-//! removed, an operator ended it. The host is told within seconds; while it can't be reached it is
-//! told again and again, and the visitor's certificate, which is not renewed, ends meanwhile.
+//! removed, an operator ended it. The host is told within seconds. If it can't be reached, the
+//! gateway tries again, and the visitor's certificate, which is not renewed, expires meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,19 +20,19 @@ use crate::partners::call;
 use crate::store::{Grant, GrantKind, HallTables};
 
 /// How often the grants are looked at.
-const PERIOD: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// How many ends one request tells.
-const AT_ONCE: usize = 256;
+/// The most ends that one request names.
+const MOST_ENDS: usize = 256;
 
-/// `POST /partner/ended`: openings that have ended at home.
+/// The body of `POST /partner/ended`: openings that have ended at home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// The hashes of the evidence that opened them, hexadecimal.
     pub evidence: Vec<String>,
 }
 
-/// The answer to it.
+/// The answer to `POST /partner/ended`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {}
 
@@ -40,29 +40,30 @@ impl Ended {
     /// The hashes.
     ///
     /// # Errors
-    /// 400 when one of them is none.
+    /// 400 if one of them is not a hash.
     pub fn hashes(&self) -> Result<Vec<EvidenceHash>, Problem> {
         let hashes = self.evidence.iter().map(|hash| hash.parse());
         hashes
             .collect::<Result<_, _>>()
-            .map_err(|_| Problem::malformed("the hash of some evidence is none"))
+            .map_err(|_| Problem::malformed("a hash of evidence must be 64 hexadecimal digits"))
     }
 }
 
-/// Looks every two seconds and tells, for good. Every gateway of the realm does: telling twice
-/// does no harm. Each host is told by itself, so that one that does not answer holds up no other.
+/// Looks every two seconds and tells hosts, until the gateway stops. Every gateway of the realm
+/// does so, because telling twice does no harm. Each host is told in a task of its own, so that one
+/// that does not answer delays no other.
 pub async fn keep_telling(gateway: Gateway) {
     let mut telling: JoinSet<(RealmName, Result<(), Problem>)> = JoinSet::new();
     let mut being_told = BTreeSet::new();
     let mut troubles = Troubles::default();
     loop {
-        tokio::time::sleep(PERIOD).await;
+        tokio::time::sleep(LOOK_EVERY).await;
         while let Some(told) = telling.try_join_next() {
             let (host, result) = match told {
                 Ok(told) => told,
                 Err(error) => {
-                    tracing::error!(%error, "telling a partner of an end broke off");
-                    // Whom it was about is not known any more: telling twice does no harm.
+                    tracing::error!(%error, "a task that tells a partner of ended grants failed");
+                    // The partner of the task is not known any more; telling twice does no harm.
                     being_told.clear();
                     continue;
                 }
@@ -92,7 +93,7 @@ pub async fn keep_telling(gateway: Gateway) {
     }
 }
 
-/// What is in the way, told once for each until it changes.
+/// Logs what is in the way, once for each partner until it changes.
 #[derive(Default)]
 struct Troubles(BTreeMap<String, String>);
 
@@ -107,7 +108,7 @@ impl Troubles {
             tracing::warn!(
                 whose,
                 detail = problem.detail,
-                "a partner was not told of an end"
+                "a partner was not told of ended grants"
             );
         }
     }
@@ -115,8 +116,8 @@ impl Troubles {
 
 type Ends = BTreeMap<RealmName, Vec<(GrantId, EvidenceHash)>>;
 
-/// Every end of which the host does not know yet. A grant about which nothing can be found out is
-/// looked at again, and keeps nobody else from being told.
+/// Every end that the host was not told of yet. A grant whose evidence can't be read is tried again
+/// later, and delays no other.
 async fn ended(gateway: &Gateway, troubles: &mut Troubles) -> Result<Ends, Problem> {
     let now = gateway.now();
     let reader = gateway.store.read();
@@ -144,7 +145,7 @@ async fn ended(gateway: &Gateway, troubles: &mut Troubles) -> Result<Ends, Probl
     }
 }
 
-/// The host and the evidence of a grant that opens nothing any more.
+/// The host and the evidence of a grant that has ended.
 async fn is_over(
     gateway: &Gateway,
     grant: Grant,
@@ -166,7 +167,7 @@ async fn tell_host(
     host: &RealmName,
     grants: &[(GrantId, EvidenceHash)],
 ) -> Result<(), Problem> {
-    for some in grants.chunks(AT_ONCE) {
+    for some in grants.chunks(MOST_ENDS) {
         tell_some(gateway, host, some).await?;
     }
     Ok(())
@@ -183,7 +184,7 @@ async fn tell_some(
     let answer = call::post::<Heard>(gateway, host, "/partner/ended", &told).await;
     match answer.map_err(Problem::from) {
         Ok(Heard {}) => {}
-        // Who is no partner any more has put all visitors out already.
+        // A realm that is no partner any more has put all visitors out already.
         Err(problem) if problem.code == Code::NotPartner => {}
         Err(problem) => return Err(problem),
     }

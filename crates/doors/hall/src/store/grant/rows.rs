@@ -13,7 +13,7 @@ use sea_orm::{
 use super::super::entity::hall_grant as row;
 use super::super::hall::{rights, rights_text};
 use super::{
-    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    APPROVAL_TIMEOUT, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
     GrantsOf, Visitor,
 };
 
@@ -227,7 +227,7 @@ fn ending(end: &End) -> UpdateMany<row::Entity> {
 }
 
 fn asked_lately(now: Timestamp) -> SimpleExpr {
-    let hour = i64::try_from(APPROVAL_PATIENCE.as_millis()).unwrap_or(i64::MAX);
+    let hour = i64::try_from(APPROVAL_TIMEOUT.as_millis()).unwrap_or(i64::MAX);
     row::Column::OpenedMs.gt(ms(now).saturating_sub(hour))
 }
 

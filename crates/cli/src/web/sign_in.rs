@@ -5,10 +5,9 @@ use hallway_api::session::Person;
 use hallway_evidence::Line;
 use serde::Serialize;
 
-use super::arguments::FILE;
-use super::{
-    KeyChoice, KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError, Settings,
-    Visitor,
+use crate::person::{
+    KeyChoice, KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError, SETTINGS_FILE,
+    Settings, Visitor,
 };
 use crate::terminal;
 
@@ -87,7 +86,7 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
             "Later commands find this gateway and this key by --gateway {gateway} and --key {key}, \
              by HALLWAY_GATEWAY and HALLWAY_SECURITY_KEY, or by these two lines in {}:\n\
              gateway = \"{gateway}\"\nkey = \"{key}\"",
-            terminal::path(&folders.configuration.join(FILE)),
+            terminal::path(&folders.configuration.join(SETTINGS_FILE)),
         );
     }
     Ok(())
