@@ -77,7 +77,23 @@ fn a_true_story_holds_and_is_told() {
         numbers.contains(&"7.2.11") && numbers.contains(&"7.2.21"),
         "{numbers:?}"
     );
-    serde_json::to_string(&report.sections).unwrap();
+    // The bytes are taken apart, down to the certificate of the device's enrolment.
+    let parts: Vec<&str> = report.parts.iter().map(|part| part.id).collect();
+    assert_eq!(
+        parts[..5],
+        [
+            "statement",
+            "client-data",
+            "authenticator-data",
+            "signature",
+            "certificate"
+        ]
+    );
+    let challenge = report.parts[1].field("challenge").unwrap();
+    assert!(challenge.meaning.starts_with("This is the SHA-256"));
+    let valid = report.parts[4].field("Validity").unwrap();
+    assert!(valid.meaning.starts_with("It is valid"));
+    serde_json::to_string(&(report.sections, report.parts)).unwrap();
 }
 
 #[test]
