@@ -89,7 +89,7 @@ pub enum EmbeddingError {
     Bundle {
         /// Where it begins.
         offset: usize,
-        /// What is wrong.
+        /// The fault in the evidence.
         why: BundleError,
     },
 }
