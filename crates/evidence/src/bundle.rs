@@ -73,8 +73,8 @@ impl Bundle {
             .encode()
     }
 
-    /// Reads exactly one bundle of at most [`MAX_BUNDLE_BYTES`] bytes and [`MAX_RECEIPTS`] receipts.
-    /// Only the bytes that [`Bundle::encode`] gives are accepted. No receipt is verified yet: see
+    /// Reads exactly one bundle of at most [`MAX_BUNDLE_BYTES`] bytes and [`MAX_RECEIPTS`]
+    /// receipts. Only the bytes that [`Bundle::encode`] gives are accepted. No receipt is verified yet: see
     /// [`crate::verify`].
     ///
     /// # Errors

@@ -28,8 +28,8 @@ impl Receipt {
             .encode()
     }
 
-    /// Reads exactly one receipt of at most [`MAX_RECEIPT_BYTES`] bytes. Nothing is verified yet: see
-    /// [`crate::verify`].
+    /// Reads exactly one receipt of at most [`MAX_RECEIPT_BYTES`] bytes. Nothing is verified
+    /// yet: see [`crate::verify`].
     ///
     /// # Errors
     /// [`DecodeError`] names the member that is wrong.

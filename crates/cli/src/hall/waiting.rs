@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hallway_api::Code;
 use hallway_evidence::{GrantId, Printable, Timestamp};
-use hallway_hall::client::{ClientError, FAREWELL};
+use hallway_hall::client::{ClientError, FAREWELL_TIMEOUT};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -87,7 +87,7 @@ pub(super) async fn until_approved(
     if outcome.is_err() {
         let path = format!("/api/grants/{}/end", opened.granted.id);
         let nothing = json!({});
-        match timeout(FAREWELL, visitor.post::<Value>(&path, &nothing)).await {
+        match timeout(FAREWELL_TIMEOUT, visitor.post::<Value>(&path, &nothing)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the grant was not ended; it ends by itself");

@@ -31,7 +31,7 @@ use crate::pass::{Pass, Way};
 use crate::problem::{Code, IntoResponse, Problem};
 
 /// The longest answer with a lock, in bytes.
-const LONGEST_LOCK: usize = 64 * 1024;
+const LONGEST_LOCK_BYTES: usize = 64 * 1024;
 
 /// A store of a hall that is reached through another server than that of the hall.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Relayed<'_> {
             if !matches!(status, StatusCode::OK | StatusCode::CREATED) {
                 return Ok(Foreign::new(response).release(asked).await);
             }
-            let whole = Limited::new(response.into_body(), LONGEST_LOCK).collect();
+            let whole = Limited::new(response.into_body(), LONGEST_LOCK_BYTES).collect();
             let whole = timeout(self.patience, whole).await;
             let whole = whole.map_err(|_| foreign::unusable())?;
             let whole = whole.map_err(|_| foreign::unusable())?.to_bytes();

@@ -21,7 +21,7 @@ pub enum Answer {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The witness's own words: the first line, cut to 300 characters, without control characters.
+        /// The witness's own words: one line of at most 300 characters, without control characters.
         words: String,
     },
 }

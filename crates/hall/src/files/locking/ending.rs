@@ -11,7 +11,7 @@ use crate::foreign;
 use crate::problem::{Code, Problem};
 
 impl Locking {
-    /// `UNLOCK` (RFC 4918, 9.11): only by whoever took the lock.
+    /// `UNLOCK` (RFC 4918, 9.11): only by the client that took the lock.
     pub(super) async fn unlock(
         &self,
         behind: &impl Behind,
