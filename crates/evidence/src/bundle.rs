@@ -74,8 +74,8 @@ impl Bundle {
     }
 
     /// Reads exactly one bundle of at most [`MAX_BUNDLE_BYTES`] bytes and [`MAX_RECEIPTS`]
-    /// receipts. Only the bytes that [`Bundle::encode`] gives are accepted. No receipt is verified yet: see
-    /// [`crate::verify`].
+    /// receipts. Only the bytes that [`Bundle::encode`] gives are accepted. No receipt is verified
+    /// yet: see [`crate::verify`].
     ///
     /// # Errors
     /// [`BundleError`] says which receipt is wrong, and how.

@@ -219,8 +219,8 @@ impl HallClient {
     }
 
     /// Ends the grant: everything that runs under it is cut. A visitor's grant is ended at the host
-    /// and at home at the same time, and the result is that of home. Each side has [`FAREWELL_TIMEOUT`] to
-    /// answer.
+    /// and at home at the same time, and the result is that of home. Each side has
+    /// [`FAREWELL_TIMEOUT`] to answer.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -3,8 +3,8 @@
 //! A file is an object; a folder is a prefix that objects have in common, and an object `.hallway`
 //! in it keeps it when it is empty. Other programs keep a folder by an object whose key ends with a
 //! slash: that object goes with its folder and is no file. Objects whose keys no file can have are
-//! left out. Uploads that can be resumed are kept as objects of about [`PIECE_BYTES`] bytes until they
-//! are whole.
+//! left out. Uploads that can be resumed are kept as objects of about [`PIECE_BYTES`] bytes until
+//! they are whole.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,5 @@
-//! Write locks (RFC 4918, 6 and 7), the place where they are kept, and the changes that they forbid.
+//! Write locks (RFC 4918, 6 and 7), the place where they are kept, and the changes that they
+//! forbid.
 //!
 //! A lock is on a path and not on the file that is there, so it holds for every store alike. The
 //! gateway that serves a store's requests keeps its locks where all gateways of the realm see them:

@@ -283,7 +283,8 @@ pub enum StoreError {
     WouldRemove,
     /// More dead properties than a file or folder may have.
     #[error(
-        "a file or folder has at most {MOST_PROPERTIES} properties of {LONGEST_PROPERTIES_BYTES} bytes in all"
+        "a file or folder has at most {MOST_PROPERTIES} properties of {LONGEST_PROPERTIES_BYTES} \
+         bytes in all"
     )]
     Properties,
     /// No space, or a quota.

@@ -16,7 +16,8 @@ pub(super) const LONGEST_DOCUMENT_BYTES: usize = 64 * 1024;
 /// How deep elements may be nested.
 const DEEPEST_ELEMENT: usize = 32;
 /// The most elements, attributes and declarations of namespaces together, and the most attributes
-/// of one element. With [`LONGEST_DOCUMENT_BYTES`] they bound the memory: each namespace is held once.
+/// of one element. With [`LONGEST_DOCUMENT_BYTES`] they bound the memory: each namespace is held
+/// once.
 const MOST_PARTS: usize = 1024;
 const MOST_ATTRIBUTES: usize = 32;
 /// The longest name of a namespace, and the longest name in one, in bytes.

@@ -120,8 +120,8 @@ pub(super) fn remade(
     Some(made)
 }
 
-/// The headers of a refusal besides its problem: how long the file is, where the upload stands, or what
-/// is locked.
+/// The headers of a refusal besides its problem: the length of the file, the offset of the upload,
+/// or the lock.
 pub(super) fn of_refusal(status: StatusCode, foreign: &HeaderMap, made: &mut HeaderMap) {
     if status == StatusCode::RANGE_NOT_SATISFIABLE
         && let Some(all) = text(foreign, &header::CONTENT_RANGE)

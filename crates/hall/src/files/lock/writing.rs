@@ -1,5 +1,5 @@
-//! Locks in XML: the locks that clients ask for, the locks that are kept, and conditions that failed
-//! (RFC 4918, 14 and 16).
+//! Locks in XML: the locks that clients ask for, the locks that are kept, and conditions that
+//! failed (RFC 4918, 14 and 16).
 
 use std::fmt::Write as _;
 
