@@ -255,16 +255,16 @@ pub enum StoreError {
     #[error("there is no such folder: make it first")]
     NoParent,
     /// A folder where a file is needed.
-    #[error("this is a folder")]
+    #[error("the path names a folder, not a file")]
     IsFolder,
     /// A file where a folder is needed.
-    #[error("this is a file, not a folder")]
+    #[error("the path names a file, not a folder")]
     IsFile,
     /// Something has that name already.
-    #[error("something has that name already")]
+    #[error("a file or folder has that name already")]
     Exists,
     /// A [`Condition`] does not hold.
-    #[error("it was changed in the meantime: look at it again")]
+    #[error("the file or folder was changed in the meantime: look at it again")]
     Precondition,
     /// An append that does not begin where the upload ends, which is at this byte.
     #[error("the upload is at byte {0}: go on from there")]

@@ -276,7 +276,7 @@ impl<'a> FromValue<'a> for Hours {
         // The statement's decoder refuses other ways to write the same hours.
         <&str>::from_value(value)?
             .parse()
-            .map_err(|_| Unfit::Value("means no hours of the week"))
+            .map_err(|_| Unfit::Value("is not valid hours of the week"))
     }
 }
 

@@ -13,7 +13,9 @@ pub const LONGEST_NAME_BYTES: usize = 63;
 
 /// A text that is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no name: use 1 to 63 of a-z, 0-9 and '-', and begin with a letter or a digit")]
+#[error(
+    "{0:?} is not a valid name: use 1 to 63 of a-z, 0-9 and '-', and begin with a letter or a digit"
+)]
 pub struct NameError(String);
 
 fn check(name: &str) -> Result<(), NameError> {

@@ -33,7 +33,9 @@ pub enum Right {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RightError {
     /// It does not begin with one of the four verbs and a colon.
-    #[error("{0:?} is no right: write read:STORE, write:STORE, delete:STORE or connect:SERVICE")]
+    #[error(
+        "{0:?} is not a valid right: write read:STORE, write:STORE, delete:STORE or connect:SERVICE"
+    )]
     Verb(String),
     /// What follows the colon is no name.
     #[error("a right names a store or a service: {0}")]
