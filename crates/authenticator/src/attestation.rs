@@ -1,4 +1,4 @@
-//! Attestation: what the authenticator says about its make (WebAuthn Level 3, section 8.2).
+//! Attestation: the authenticator's statement about its model (WebAuthn Level 3, section 8.2).
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_to_those_who_want_nothing() {
+    fn a_platform_that_wants_no_statement_gets_none() {
         let silent = statement(&certified(), &["none"], Audience::Everybody);
         assert_eq!(silent.map, None);
         let none = statement(&certified(), &["none", "packed"], Audience::Everybody);

@@ -22,7 +22,7 @@ use crate::platform::{
 use crate::policy::Policy;
 use crate::seed::Secrets;
 use crate::sequence::{Caller, Sequences};
-use crate::settings::{MAX_MESSAGE, Settings};
+use crate::settings::{MAX_MESSAGE_BYTES, Settings};
 use crate::signatures::{PrivateKeyError, SignatureError};
 use crate::step::Step;
 use crate::token::TokenState;
@@ -184,7 +184,7 @@ impl<E: Environment> Authenticator<E> {
 
     /// Takes a request (command byte and CBOR) and gives the response (status byte and CBOR).
     pub fn process(&mut self, caller: Caller, request: &[u8]) -> Vec<u8> {
-        if request.len() > MAX_MESSAGE {
+        if request.len() > MAX_MESSAGE_BYTES {
             return alloc::vec![Status::RequestTooLarge.code()];
         }
         match Command::parse(request).and_then(|command| self.handle(caller, &command)) {

@@ -16,7 +16,7 @@ use crate::platform::{Change, Clock, Environment, RecordKey};
 use crate::step::Step;
 use crate::signatures::Signatures;
 
-/// What the token must allow.
+/// The access that a subcommand needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     /// cm, or pcmr.

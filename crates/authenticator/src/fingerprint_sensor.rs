@@ -1,4 +1,4 @@
-//! What the authenticator needs from a fingerprint sensor: a trait for keys that have one.
+//! The trait through which an authenticator uses a fingerprint sensor, and a key without a sensor.
 
 use alloc::vec::Vec;
 

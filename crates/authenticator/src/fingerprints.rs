@@ -14,9 +14,9 @@ pub(crate) const MAX_FINGERPRINTS: u16 = 10;
 /// The longest name (CTAP 2.3, section 6.7.2 wants 64 at least).
 pub(crate) const MAX_NAME_BYTES: usize = 64;
 /// Bytes of a template id.
-pub(crate) const ID_LENGTH: usize = 16;
+pub(crate) const ID_BYTES: usize = 16;
 
-pub(crate) type TemplateId = [u8; ID_LENGTH];
+pub(crate) type TemplateId = [u8; ID_BYTES];
 
 /// Slots and ids of the enrolled fingerprints. Templates stay in storage until they are needed.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use core::cmp::Reverse;
 
 use crate::credential::{Credential, Lookup, Protection, sha256};
 
-/// What is known of a credential without reading its record.
+/// The part of a credential that the index keeps in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
     pub(crate) slot: u16,

@@ -16,9 +16,9 @@ use crate::step::{BlobWrite, Step};
 /// Room in a message for everything but the part (CTAP 2.3, section 6.10.2: maxFragmentLength).
 const OVERHEAD_BYTES: usize = 64;
 /// An array and the half hash behind it have at least this many bytes.
-const MIN_LENGTH: usize = 17;
+const MIN_BYTES: usize = 17;
 /// An empty array and its half hash.
-const EMPTY: [u8; MIN_LENGTH] = [
+const EMPTY: [u8; MIN_BYTES] = [
     0x80, 0x76, 0xbe, 0x8b, 0x52, 0x8d, 0x00, 0x75, 0xf7, 0xaa, 0xe9, 0x8d, 0x6f, 0xa5, 0x7a, 0x6d,
     0x3c,
 ];
@@ -93,7 +93,7 @@ impl<E: Environment> Authenticator<E> {
                 if length > max_length {
                     return Err(Status::LargeBlobStorageFull);
                 }
-                if length < MIN_LENGTH {
+                if length < MIN_BYTES {
                     return Err(Status::InvalidParameter);
                 }
                 BlobWrite {

@@ -113,8 +113,8 @@ impl<E: Environment> Authenticator<E> {
         Ok(response)
     }
 
-    /// The answer when this key has a credential of the exclude list. It is the same whatever the
-    /// owner says, but comes only after the owner was asked: a website cannot learn silently which
+    /// The answer when this key has a credential of the exclude list. It does not depend on the
+    /// owner, but comes only after the owner was asked: a website cannot learn silently which
     /// accounts are on this key.
     fn excluded(&mut self, proved: Proved, question: &Question<'_>) -> Status {
         if !proved.present && self.touch(question) == Err(Status::KeepaliveCancel) {

@@ -10,7 +10,7 @@ use crate::pin_protocol::hmac_sha256;
 use crate::platform::{Change, RecordKey, Storage, StorageError};
 
 /// Wrong PINs until the PIN is blocked.
-pub(crate) const MAX_RETRIES: u8 = 8;
+pub(crate) const MAX_TRIES: u8 = 8;
 /// Wrong PINs in a row until the next try needs a power cycle.
 const MAX_IN_A_ROW: u8 = 3;
 /// The longest PIN, in bytes.
@@ -39,12 +39,12 @@ impl Pin {
         };
         let retries = match storage.read(RecordKey::PIN_RETRIES)? {
             Some(record) => match record[..] {
-                [retries] if retries <= MAX_RETRIES => retries,
+                [retries] if retries <= MAX_TRIES => retries,
                 _ => return Err(StorageError::Fault),
             },
             // The PIN and its tries are written in one batch.
             None if verifier.is_some() => return Err(StorageError::Fault),
-            None => MAX_RETRIES,
+            None => MAX_TRIES,
         };
         Ok(Self {
             verifier,
@@ -105,9 +105,9 @@ impl Pin {
             return Err(Status::PinInvalid);
         }
         storage
-            .commit(&[Change::Put(RecordKey::PIN_RETRIES, &[MAX_RETRIES]), also])
+            .commit(&[Change::Put(RecordKey::PIN_RETRIES, &[MAX_TRIES]), also])
             .map_err(|_| Status::Other)?;
-        self.retries = MAX_RETRIES;
+        self.retries = MAX_TRIES;
         self.wrong_in_a_row = 0;
         Ok(())
     }
@@ -156,10 +156,10 @@ impl Pin {
         let record = verifier.encode();
         let mut changes = also.to_vec();
         changes.push(Change::Put(RecordKey::PIN, &record));
-        changes.push(Change::Put(RecordKey::PIN_RETRIES, &[MAX_RETRIES]));
+        changes.push(Change::Put(RecordKey::PIN_RETRIES, &[MAX_TRIES]));
         storage.commit(&changes).map_err(|_| Status::Other)?;
         self.verifier = Some(verifier);
-        self.retries = MAX_RETRIES;
+        self.retries = MAX_TRIES;
         self.wrong_in_a_row = 0;
         Ok(())
     }

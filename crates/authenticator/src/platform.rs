@@ -1,4 +1,4 @@
-//! What the authenticator needs from the machine that it runs on.
+//! The traits through which an authenticator uses the machine that it runs on.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! What the owner configured (CTAP 2.3, section 6.11), and the record that keeps it.
+//! The owner's configuration (CTAP 2.3, section 6.11), and the record that keeps it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use crate::platform::{RecordKey, Storage, StorageError};
 /// Relying parties that may learn of the PIN policy.
 pub(crate) const MAX_RP_IDS: usize = 8;
 /// The shortest PIN that CTAP allows, in code points.
-const MIN_PIN_LENGTH: u8 = 4;
+const MIN_PIN_CODE_POINTS: u8 = 4;
 
 /// The owner's configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,7 +27,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             always_uv: false,
-            min_pin_length: MIN_PIN_LENGTH,
+            min_pin_length: MIN_PIN_CODE_POINTS,
             rp_ids: Vec::new(),
             enterprise_attestation: false,
             long_touch_for_reset: false,

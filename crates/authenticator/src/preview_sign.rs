@@ -147,7 +147,7 @@ impl SigningKey {
     }
 }
 
-/// What getAssertion asks to have signed.
+/// The data that getAssertion asks to have signed.
 #[derive(Clone, Copy)]
 pub(crate) struct Task<'a> {
     key_handle: &'a [u8],

@@ -117,7 +117,7 @@ impl Sequences {
         self.current.take_if(|current| current.caller == caller);
     }
 
-    /// Ends the sequence, whoever began it.
+    /// Ends the sequence of any caller.
     pub(crate) fn end(&mut self) {
         self.current = None;
     }

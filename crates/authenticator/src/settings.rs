@@ -1,13 +1,13 @@
-//! What the maker of a security key decides.
+//! The settings that the maker of a security key chooses.
 
 use hallway_ctap::aaguid::Aaguid;
 
 use crate::version;
 
 /// The longest request: what CTAPHID can carry.
-pub(crate) const MAX_MESSAGE: usize = hallway_ctap::ctaphid::MAX_MESSAGE;
+pub(crate) const MAX_MESSAGE_BYTES: usize = hallway_ctap::ctaphid::MAX_MESSAGE;
 
-/// What the PIN is for.
+/// The uses of the PIN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PinUse {
     /// Ceremonies and management.
@@ -85,7 +85,7 @@ impl Default for Settings {
             max_discoverable: 256,
             transports: &["usb"],
             reset_window_ms: 10_000,
-            max_message: MAX_MESSAGE,
+            max_message: MAX_MESSAGE_BYTES,
             large_blobs: LargeBlobs::Array { max_length: 4096 },
             advertise_post_quantum: false,
             preview_sign: false,

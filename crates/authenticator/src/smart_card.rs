@@ -10,7 +10,7 @@ use crate::authenticator::Authenticator;
 use crate::hid::RequestKind;
 use crate::platform::Environment;
 use crate::sequence::Caller;
-use crate::settings::MAX_MESSAGE;
+use crate::settings::MAX_MESSAGE_BYTES;
 
 /// The FIDO applet's identifier.
 const AID: [u8; 8] = [0xa0, 0x00, 0x00, 0x06, 0x47, 0x2f, 0x00, 0x01];
@@ -102,7 +102,7 @@ impl SmartCard {
             },
         };
         let data = [&chain.data[..], apdu.data].concat();
-        if data.len() > MAX_MESSAGE {
+        if data.len() > MAX_MESSAGE_BYTES {
             return Err(StatusWord::WrongLength);
         }
         if apdu.class & CHAINED != 0 {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_done_for_who_did_not_select() {
+    fn commands_without_a_selection_are_refused() {
         let mut card = SmartCard::default();
         let message = [0x80, 0x10, 0, 0, 1, 4, 0];
         assert_eq!(
@@ -301,7 +301,7 @@ mod tests {
         let mut card = selected();
         let mut part = alloc::vec![0x90, 0x10, 0, 0, 255];
         part.extend([7; 255]);
-        let refused = (0..=MAX_MESSAGE / 255)
+        let refused = (0..=MAX_MESSAGE_BYTES / 255)
             .map(|_| card.receive(&part, Ctap1::Offered))
             .find(|answer| *answer != word(StatusWord::NoError));
         assert_eq!(refused, Some(word(StatusWord::WrongLength)));

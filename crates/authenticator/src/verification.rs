@@ -21,7 +21,7 @@ pub(crate) struct Ceremony<'a> {
     pub(crate) options: Options,
     pub(crate) param: Option<&'a [u8]>,
     pub(crate) protocol: Option<u64>,
-    /// What the token must allow.
+    /// The permission that the token must have.
     pub(crate) permission: Permissions,
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Means<'a> {
     None,
 }
 
-/// What the user has proved.
+/// The proofs of the user for one request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Proved {
     pub(crate) by: Option<VerifiedBy>,

@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_of_this_program() {
+    fn the_version_is_that_of_this_program() {
         let [major, minor, patch] = VERSION;
         let printed = std::format!("{major}.{minor}.{patch}");
         assert!(env!("CARGO_PKG_VERSION").starts_with(&printed));

@@ -1,4 +1,4 @@
-//! What makeCredential and getAssertion answer where the specification leaves one answer only.
+//! Answers of makeCredential and getAssertion where the specification leaves one answer only.
 
 #![allow(
     clippy::unwrap_used,
@@ -121,7 +121,7 @@ fn a_platform_that_wants_no_attestation_gets_none() {
 
 /// 7.1 and 6.1.2, step 9.
 #[test]
-fn enterprise_attestation_is_for_those_who_were_agreed_on() {
+fn enterprise_attestation_is_for_the_agreed_relying_parties() {
     let attestation = Attestation::Enterprise(Box::new(Enterprise {
         everyday: Everyday::SelfSigned,
         chain: vec![vec![0x30, 0]],

@@ -308,7 +308,7 @@ fn a_reset_forgets_fingers() {
 }
 
 #[test]
-fn a_key_without_a_sensor_has_none_of_this() {
+fn a_key_without_a_sensor_offers_no_fingerprints() {
     let hands = Hands::new();
     let mut client = power_up(&hands);
     assert_eq!(client.info().unwrap().option("uv"), None);

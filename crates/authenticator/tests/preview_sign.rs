@@ -480,7 +480,7 @@ fn a_signing_key_signs_only_as_its_policy_says() {
 }
 
 #[test]
-fn always_uv_goes_before_what_the_relying_party_chose() {
+fn always_uv_overrides_the_choice_of_the_relying_party() {
     let mut key = key(&Hands::new());
     let made = made(&mut key, with_key(&[ES256], SILENT));
     let asked = Asked {
@@ -507,7 +507,7 @@ fn always_uv_goes_before_what_the_relying_party_chose() {
 }
 
 #[test]
-fn a_key_that_does_not_offer_it_passes_it_over() {
+fn a_key_that_does_not_offer_the_extension_passes_over_it() {
     let hands = Hands::new();
     let mut plain = VirtualKey::power_up(&hands);
     let offers = |key: &mut VirtualKey| match key.0.handle(Caller::ONLY, &Command::GetInfo) {
@@ -533,7 +533,7 @@ fn a_key_that_does_not_offer_it_passes_it_over() {
 /// Nothing that the key answers is longer than CTAPHID carries.
 #[cfg(feature = "ml-dsa")]
 #[test]
-fn answers_fit_whatever_stands_beside_the_signing_key() {
+fn answers_with_a_signing_key_fit_ctaphid() {
     let mut key = key(&Hands::new());
     for (credential, fits) in [(-48, true), (-49, true), (-50, false)] {
         let mut request = with_key(&[-52, -51, ESP256], TOUCHED);

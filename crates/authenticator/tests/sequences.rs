@@ -368,7 +368,7 @@ fn begun(stateful: Stateful) -> (World, Begun) {
 }
 
 #[test]
-fn the_next_one_is_answered_to_who_began() {
+fn only_the_caller_that_began_gets_the_next_answer() {
     for stateful in Stateful::ALL {
         let (mut world, mut begun) = begun(stateful);
         let others = [
@@ -405,7 +405,7 @@ fn half_a_minute_is_the_longest_pause() {
 }
 
 #[test]
-fn what_a_token_opened_ends_with_it() {
+fn a_sequence_ends_with_the_token_that_opened_it() {
     for stateful in Stateful::ALL {
         let mut world = World::new();
         let token = world.token(stateful.permission());
@@ -429,7 +429,7 @@ fn what_a_token_opened_ends_with_it() {
 
 /// A sequence that began without a token does not end with one.
 #[test]
-fn a_token_is_no_concern_of_what_it_did_not_open() {
+fn a_sequence_without_a_token_does_not_end_with_one() {
     let mut world = World::new();
     let token = world.token(Permissions::PERSISTENT_READ_ONLY);
     let mut begun = Begun::begin(&mut world, Stateful::RelyingParties, &token);
@@ -450,7 +450,7 @@ fn a_token_is_no_concern_of_what_it_did_not_open() {
 }
 
 #[test]
-fn who_starts_afresh_has_begun_nothing() {
+fn a_caller_that_starts_afresh_has_no_sequence() {
     for stateful in Stateful::ALL {
         let (mut world, mut begun) = begun(stateful);
         world.key.0.forget(EVE);
@@ -462,7 +462,7 @@ fn who_starts_afresh_has_begun_nothing() {
 }
 
 #[test]
-fn any_other_command_ends_it_whoever_sends_it() {
+fn any_other_command_of_any_caller_ends_the_sequence() {
     for stateful in Stateful::ALL {
         for caller in [ADA, EVE] {
             let (mut world, mut begun) = begun(stateful);
@@ -480,7 +480,7 @@ fn any_other_command_ends_it_whoever_sends_it() {
 
 /// A stranger's cancellation has nothing to cancel.
 #[test]
-fn an_enrolment_is_cancelled_by_who_began_it() {
+fn only_the_caller_that_began_an_enrolment_cancels_it() {
     let (mut world, mut begun) = begun(Stateful::Enrollment);
     let cancel = || {
         let request = authorized::Request {
@@ -499,7 +499,7 @@ fn an_enrolment_is_cancelled_by_who_began_it() {
 
 /// 11.3: a terminal that selects the applet anew, or says that it is done, starts afresh.
 #[test]
-fn a_terminal_that_selects_again_has_begun_nothing() {
+fn a_terminal_that_selects_again_has_no_sequence() {
     const SELECT: [u8; 13] = [0, 0xa4, 4, 0, 8, 0xa0, 0, 0, 6, 0x47, 0x2f, 0, 1];
     const NEXT: [u8; 7] = [0x80, 0x10, 0, 0, 1, 8, 0];
     let mut select_another = SELECT;

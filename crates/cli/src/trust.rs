@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use hallway_client::GatewayAddress;
-use hallway_evidence::{MAX_TRUST_FILE, TrustFile};
+use hallway_evidence::{MAX_TRUST_FILE_BYTES, TrustFile};
 
 use crate::gateway::configured_address;
 use crate::person::{PersonError, Redirections, body, web_client};
@@ -64,5 +64,5 @@ async fn fetch(gateway: GatewayAddress) -> Result<Vec<u8>, PersonError> {
     let http = web_client(None, gateway.secure_url(), Redirections::Refused)?;
     let address = format!("{}/api/trust", gateway.origin());
     let response = http.get(address).send().await?.error_for_status()?;
-    body(response, MAX_TRUST_FILE).await
+    body(response, MAX_TRUST_FILE_BYTES).await
 }

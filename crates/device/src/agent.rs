@@ -42,7 +42,7 @@ use crate::spool::{Spool, SpoolError};
 use crate::watcher::Watcher;
 
 /// The longest file that is sent unless the settings say otherwise, in bytes.
-pub const LARGEST: u64 = 64 * 1024 * 1024;
+pub const LARGEST_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How often a device that sends nothing asks for its state.
 const HEARTBEAT: Duration = Duration::from_secs(15 * 60);
@@ -103,7 +103,7 @@ impl Settings {
             trust: None,
             freshness: Freshness::DeviceClock,
             until: Until::Stopped,
-            largest: LARGEST,
+            largest: LARGEST_FILE_BYTES,
             poll: Duration::from_millis(500),
         }
     }

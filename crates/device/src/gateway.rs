@@ -10,7 +10,7 @@ use hallway_api::device::{
 };
 use hallway_api::{Code, Problem};
 use hallway_client::GatewayAddress;
-use hallway_evidence::{DecodeError, MAX_RECEIPT, Printable, Receipt, causes};
+use hallway_evidence::{DecodeError, MAX_RECEIPT_BYTES, Printable, Receipt, causes};
 use hallway_webauthn::wire::Base64Url;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
@@ -187,7 +187,7 @@ impl Gateway {
         if let Some(seal) = seal {
             request = request.header(SEAL_HEADER, seal.to_string());
         }
-        match self.send_request(request, MAX_RECEIPT).await {
+        match self.send_request(request, MAX_RECEIPT_BYTES).await {
             Ok(bytes) => receipt(&bytes),
             Err(GatewayError::Refused { problem, .. }) if problem.is(Code::AlreadyAccepted) => {
                 match problem.member::<Base64Url>("receipt") {

@@ -1,10 +1,10 @@
 //! A bundle: a receipt together with the receipts that it rests on.
 
 use crate::fields::{DecodeError, Fields, Value};
-use crate::receipt::{MAX_RECEIPT, Receipt};
+use crate::receipt::{MAX_RECEIPT_BYTES, Receipt};
 
 /// The longest bundle, in bytes.
-pub const MAX_BUNDLE: usize = 1024 * 1024;
+pub const MAX_BUNDLE_BYTES: usize = 1024 * 1024;
 
 /// The most receipts in a bundle: room for a chain of some sixty people who invited one another.
 pub const MAX_RECEIPTS: usize = 128;
@@ -42,14 +42,14 @@ impl Bundle {
         others.sort_by_key(|receipt| core::cmp::Reverse(receipt.proof.index()));
         let bundle = Self::ordered(subject, others)?;
         let got = bundle.encode().len();
-        if got > MAX_BUNDLE {
-            let limit = MAX_BUNDLE;
+        if got > MAX_BUNDLE_BYTES {
+            let limit = MAX_BUNDLE_BYTES;
             return Err(DecodeError::TooLarge { limit, got }.into());
         }
         Ok(bundle)
     }
 
-    /// What the bundle is about.
+    /// The subject: the latest receipt, which rests on the others.
     #[must_use]
     pub const fn subject(&self) -> &Receipt {
         &self.subject
@@ -73,14 +73,14 @@ impl Bundle {
             .encode()
     }
 
-    /// Reads exactly one bundle of at most [`MAX_BUNDLE`] bytes and [`MAX_RECEIPTS`] receipts. Only
-    /// the bytes that [`Bundle::encode`] gives are accepted. Nothing in it is verified yet: see
-    /// [`crate::verify`].
+    /// Reads exactly one bundle of at most [`MAX_BUNDLE_BYTES`] bytes and [`MAX_RECEIPTS`]
+    /// receipts. Only the bytes that [`Bundle::encode`] gives are accepted. No receipt is verified
+    /// yet: see [`crate::verify`].
     ///
     /// # Errors
     /// [`BundleError`] says which receipt is wrong, and how.
     pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
-        let mut fields = Fields::decode(bytes, MAX_BUNDLE)?;
+        let mut fields = Fields::decode(bytes, MAX_BUNDLE_BYTES)?;
         let list: Vec<Value<'_>> = fields.take("receipts")?;
         fields.finish()?;
         let count = list.len();
@@ -88,7 +88,7 @@ impl Bundle {
             return Err(BundleError::Count(count));
         }
         let mut receipts = (1..).zip(list).map(|(at, value)| match value {
-            Value::Bytes(bytes) if bytes.len() > MAX_RECEIPT => Err(BundleError::TooLong {
+            Value::Bytes(bytes) if bytes.len() > MAX_RECEIPT_BYTES => Err(BundleError::TooLong {
                 at,
                 got: bytes.len(),
             }),
@@ -109,7 +109,7 @@ impl Bundle {
         }
     }
 
-    /// Receipts as an enemy strings them together.
+    /// A bundle of any receipts, unchecked, as an attacker may make one.
     #[cfg(test)]
     pub(crate) fn as_they_stand(receipts: impl IntoIterator<Item = Receipt>) -> Self {
         let mut receipts = receipts.into_iter();
@@ -160,8 +160,10 @@ pub enum BundleError {
         /// Its place in the bundle, from 1.
         at: usize,
     },
-    /// One receipt is longer than [`MAX_RECEIPT`].
-    #[error("receipt {at} of the evidence has {got} bytes; at most {MAX_RECEIPT} are allowed")]
+    /// One receipt is longer than [`MAX_RECEIPT_BYTES`].
+    #[error(
+        "receipt {at} of the evidence has {got} bytes; at most {MAX_RECEIPT_BYTES} are allowed"
+    )]
     TooLong {
         /// Its place in the bundle, from 1.
         at: usize,
@@ -173,7 +175,7 @@ pub enum BundleError {
     Receipt {
         /// Its place in the bundle, from 1.
         at: usize,
-        /// What is wrong with it.
+        /// The fault in the receipt.
         why: DecodeError,
     },
 }

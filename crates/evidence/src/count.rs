@@ -76,7 +76,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_read_fits_a_signed_number(number: u64) {
+        fn a_count_fits_a_signed_number(number: u64) {
             let read = Count::new(number);
             proptest::prop_assert_eq!(read.is_ok(), i64::try_from(number).is_ok());
             proptest::prop_assert_eq!(number.to_string().parse::<Count>(), read);

@@ -50,10 +50,10 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EmbeddingError {
     /// There is no place for evidence in such bytes.
-    #[error("it cannot carry its evidence inside: {0}")]
+    #[error("the file cannot carry its evidence inside: {0}")]
     NoPlace(&'static str),
     /// The file has evidence in that place already.
-    #[error("it carries evidence already, at byte {offset}")]
+    #[error("the file carries evidence already, at byte {offset}")]
     Occupied {
         /// Where it begins.
         offset: usize,
@@ -89,7 +89,7 @@ pub enum EmbeddingError {
     Bundle {
         /// Where it begins.
         offset: usize,
-        /// What is wrong.
+        /// The fault in the evidence.
         why: BundleError,
     },
 }
@@ -99,8 +99,9 @@ pub enum EmbeddingError {
 /// # Errors
 /// [`EmbeddingError::NoPlace`] or [`EmbeddingError::Occupied`]: its evidence lies beside it.
 pub fn embed(file: &[u8], bundle: &Bundle) -> Result<Vec<u8>, EmbeddingError> {
-    let format =
-        Format::of(file).ok_or(EmbeddingError::NoPlace("its format has no place for it"))?;
+    let format = Format::of(file).ok_or(EmbeddingError::NoPlace(
+        "its format has no place for evidence",
+    ))?;
     let at = format.free_place(file)?;
     let (before, after) = file.split_at(at);
     Ok([before, &format.wrap(bundle), after].concat())

@@ -2,19 +2,19 @@
 
 use crate::fields::{DecodeError, Fields};
 use crate::hash::{Hash, sha256};
-use crate::signed_statement::{MAX_SIGNED_STATEMENT, SignedStatement};
+use crate::signed_statement::{MAX_SIGNED_STATEMENT_BYTES, SignedStatement};
 use crate::timestamp::Timestamp;
 
 /// The longest evidence, in bytes.
-pub const MAX_EVIDENCE: usize = MAX_SIGNED_STATEMENT + 64;
+pub const MAX_EVIDENCE_BYTES: usize = MAX_SIGNED_STATEMENT_BYTES + 64;
 
 /// A signed statement and the time at which a gateway accepted it. Its hash is what the log
 /// commits to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// What was handed in.
+    /// The signed statement, as it was handed in.
     pub signed: SignedStatement,
-    /// When it was accepted, by the gateway's clock.
+    /// When the gateway accepted it, by the gateway's clock.
     pub accepted: Timestamp,
 }
 
@@ -29,12 +29,12 @@ impl Evidence {
             .encode()
     }
 
-    /// Reads exactly one piece of evidence of at most [`MAX_EVIDENCE`] bytes.
+    /// Reads exactly one piece of evidence of at most [`MAX_EVIDENCE_BYTES`] bytes.
     ///
     /// # Errors
     /// [`DecodeError`] names the member that is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut fields = Fields::decode(bytes, MAX_EVIDENCE)?;
+        let mut fields = Fields::decode(bytes, MAX_EVIDENCE_BYTES)?;
         let evidence = Self {
             signed: SignedStatement::decode(fields.take("signed")?)?,
             accepted: fields.take("accepted")?,

@@ -42,7 +42,7 @@ pub enum DecodeError {
     Value {
         /// The name of the member.
         member: &'static str,
-        /// What is wrong with it.
+        /// The fault in the value.
         reason: &'static str,
     },
     /// A member that does not belong here.
@@ -63,12 +63,12 @@ pub enum DecodeError {
          encoding, which has none"
     )]
     ExtraData,
-    /// The bytes can be read, but are not the one encoding of what they say.
-    #[error("the bytes are not the one encoding of what they say")]
+    /// The bytes can be read, but are not the only valid encoding of their content.
+    #[error("the bytes are not the only valid encoding of their content")]
     NotDeterministic,
 }
 
-/// The word is none of those that are known.
+/// A word that stands for no value of the enum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the word is not known")]
 pub struct UnknownWord;
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn malformed_maps_are_refused() {
         let refuse = |hex: &str| Fields::decode(&hex::decode(hex).unwrap(), 8).unwrap_err();
         assert_eq!(refuse("01"), DecodeError::Malformed(Malformed::NotMap));
         assert_eq!(refuse("a16161f5"), DecodeError::WrongType("a value"));
@@ -420,7 +420,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_read_has_one_encoding(bytes: Vec<u8>) {
+        fn a_map_that_is_read_has_one_encoding(bytes: Vec<u8>) {
             if let Ok(fields) = Fields::decode(&bytes, 4096) {
                 proptest::prop_assert_eq!(fields.encode(), bytes);
             }

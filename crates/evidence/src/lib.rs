@@ -1,4 +1,4 @@
-//! What is stated, what was signed, where it is logged, and how anybody checks it.
+//! Statements, their signatures, the log of the evidence, and its verification by anybody.
 //!
 //! A [`Statement`] says what is about to happen. Its hash is the challenge that a FIDO key signs.
 //! Statement and response are a [`SignedStatement`]; once a gateway checked it, it is
@@ -49,19 +49,19 @@ mod timestamp;
 mod trust;
 mod words;
 
-pub use bundle::{Bundle, BundleError, MAX_BUNDLE, MAX_RECEIPTS};
+pub use bundle::{Bundle, BundleError, MAX_BUNDLE_BYTES, MAX_RECEIPTS};
 pub use causes::causes;
 pub use count::{Count, CountError};
 pub use credential_id::{CredentialId, CredentialIdError};
-pub use evidence::{Evidence, MAX_EVIDENCE};
+pub use evidence::{Evidence, MAX_EVIDENCE_BYTES};
 pub use fields::{DecodeError, UnknownWord};
 pub use hash::Hash;
 pub use id::{DeviceId, GrantId, PersonId};
 pub use line::{Line, LineError};
 pub use printable::{Printable, is_unprintable};
 pub use realm::{Origin, OriginError, RealmName, RealmNameError};
-pub use receipt::{MAX_RECEIPT, Receipt};
-pub use signed_statement::{MAX_SIGNED_STATEMENT, Response, SignedStatement};
-pub use statement::{MAX_STATEMENT, Statement};
+pub use receipt::{MAX_RECEIPT_BYTES, Receipt};
+pub use signed_statement::{MAX_SIGNED_STATEMENT_BYTES, Response, SignedStatement};
+pub use statement::{MAX_STATEMENT_BYTES, Statement};
 pub use timestamp::{Timestamp, TooLate};
-pub use trust::{MAX_TRUST_FILE, TrustError, TrustFile, TrustedMaker};
+pub use trust::{MAX_TRUST_FILE_BYTES, TrustError, TrustFile, TrustedMaker};

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_deceive_is_refused() {
+    fn deceptive_characters_are_refused() {
         assert_eq!(Line::new(""), Err(LineError::Empty));
         assert_eq!(Line::new("a\nb"), Err(LineError::Character('\n')));
         assert_eq!(

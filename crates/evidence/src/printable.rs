@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_hides_or_turns_is_seen() {
+    fn characters_that_steer_hide_or_turn_text_are_seen() {
         for (text, shown) in [
             ("plain – 写真", "plain – 写真"),
             ("\u{1b}[2J", r"\u001b[2J"),

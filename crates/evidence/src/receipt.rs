@@ -1,14 +1,14 @@
 //! A receipt: evidence and the proof that the log holds it.
 
-use crate::evidence::{Evidence, MAX_EVIDENCE};
+use crate::evidence::{Evidence, MAX_EVIDENCE_BYTES};
 use crate::fields::{DecodeError, Fields};
-use crate::log::tlog_proof::{MAX_TLOG_PROOF, TlogProof};
+use crate::log::tlog_proof::{MAX_TLOG_PROOF_BYTES, TlogProof};
 
 /// The longest receipt, in bytes.
-pub const MAX_RECEIPT: usize = MAX_EVIDENCE + MAX_TLOG_PROOF + 64;
+pub const MAX_RECEIPT_BYTES: usize = MAX_EVIDENCE_BYTES + MAX_TLOG_PROOF_BYTES + 64;
 
-/// What a gateway gives back once evidence is on disk and in the log. Anybody who has the trust
-/// file can check it offline.
+/// The receipt that a gateway gives once evidence is on disk and in the log. Anybody who has the
+/// trust file can check the receipt offline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The evidence.
@@ -28,13 +28,13 @@ impl Receipt {
             .encode()
     }
 
-    /// Reads exactly one receipt of at most [`MAX_RECEIPT`] bytes. Nothing in it is verified yet:
-    /// see [`crate::verify`].
+    /// Reads exactly one receipt of at most [`MAX_RECEIPT_BYTES`] bytes. Nothing is verified
+    /// yet: see [`crate::verify`].
     ///
     /// # Errors
     /// [`DecodeError`] names the member that is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut fields = Fields::decode(bytes, MAX_RECEIPT)?;
+        let mut fields = Fields::decode(bytes, MAX_RECEIPT_BYTES)?;
         let evidence = Evidence::decode(fields.take("evidence")?)?;
         let proof: &str = fields.take("proof")?;
         let proof = TlogProof::parse(proof).map_err(DecodeError::Proof)?;

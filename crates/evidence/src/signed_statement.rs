@@ -1,15 +1,15 @@
-//! What a person or a device hands in: a statement and their key's answer to it.
+//! A signed statement: a statement, and the answer of a FIDO key to its hash.
 
 use crate::credential_id::CredentialId;
 use crate::fields::{DecodeError, Fields};
-use crate::statement::{MAX_STATEMENT, Statement};
+use crate::statement::{MAX_STATEMENT_BYTES, Statement};
 
 /// The longest signed statement, in bytes: room for an attestation with a long certificate chain.
-pub const MAX_SIGNED_STATEMENT: usize = 64 * 1024;
+pub const MAX_SIGNED_STATEMENT_BYTES: usize = 64 * 1024;
 
 /// A statement and the response that a FIDO key gave to its hash.
 ///
-/// Nothing in it was checked but its form.
+/// Only the form of both was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedStatement {
     /// The statement, as it was hashed.
@@ -23,7 +23,7 @@ pub struct SignedStatement {
 /// A FIDO key's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Response {
-    /// To navigator.credentials.get() (WebAuthn Level 3, 5.2.2).
+    /// The answer to navigator.credentials.get() (WebAuthn Level 3, 5.2.2).
     Assertion {
         /// The serialized client data, JSON.
         client_data_json: Vec<u8>,
@@ -32,7 +32,7 @@ pub enum Response {
         /// The signature over both.
         signature: Vec<u8>,
     },
-    /// To navigator.credentials.create() (WebAuthn Level 3, 5.2.1).
+    /// The answer to navigator.credentials.create() (WebAuthn Level 3, 5.2.1).
     Registration {
         /// The serialized client data, JSON.
         client_data_json: Vec<u8>,
@@ -88,16 +88,16 @@ impl SignedStatement {
         .encode()
     }
 
-    /// Reads exactly one signed statement of at most [`MAX_SIGNED_STATEMENT`] bytes.
+    /// Reads exactly one signed statement of at most [`MAX_SIGNED_STATEMENT_BYTES`] bytes.
     ///
     /// # Errors
     /// [`DecodeError`] names the member that is wrong; the statement inside is not read.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut fields = Fields::decode(bytes, MAX_SIGNED_STATEMENT)?;
+        let mut fields = Fields::decode(bytes, MAX_SIGNED_STATEMENT_BYTES)?;
         let statement: &[u8] = fields.take("statement")?;
-        if statement.len() > MAX_STATEMENT {
+        if statement.len() > MAX_STATEMENT_BYTES {
             return Err(DecodeError::TooLarge {
-                limit: MAX_STATEMENT,
+                limit: MAX_STATEMENT_BYTES,
                 got: statement.len(),
             });
         }
@@ -206,16 +206,16 @@ mod tests {
     #[test]
     fn oversize_is_refused() {
         let mut signed = both()[0].clone();
-        signed.statement = vec![0; MAX_STATEMENT + 1];
+        signed.statement = vec![0; MAX_STATEMENT_BYTES + 1];
         assert!(matches!(
             SignedStatement::decode(&signed.encode()),
             Err(DecodeError::TooLarge {
-                limit: MAX_STATEMENT,
+                limit: MAX_STATEMENT_BYTES,
                 ..
             })
         ));
         assert!(matches!(
-            SignedStatement::decode(&vec![0; MAX_SIGNED_STATEMENT + 1]),
+            SignedStatement::decode(&vec![0; MAX_SIGNED_STATEMENT_BYTES + 1]),
             Err(DecodeError::TooLarge { .. })
         ));
     }

@@ -1,4 +1,4 @@
-//! Statements: what is about to happen, exactly, in bytes for a key and in words for a person.
+//! Statements: an act that is about to happen, in bytes for a key and in words for a person.
 //!
 //! A statement is a deterministic CBOR map:
 //!
@@ -164,22 +164,22 @@ impl Act {
 }
 
 /// The longest statement, in bytes.
-pub const MAX_STATEMENT: usize = 16 * 1024;
+pub const MAX_STATEMENT_BYTES: usize = 16 * 1024;
 
 const VERSION: u64 = 1;
 
-/// What is about to happen, in which realm, and when that was stated. JSON has the members of the
-/// encoding, without the version.
+/// An act that is about to happen, its realm, and the time of the statement. JSON has the members
+/// of the encoding, without the version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Statement {
     /// The relying party id of the gateway that the statement is for.
     pub realm: Line,
-    /// When it was made, by the clock of the program that made it.
+    /// When the statement was made, by the clock of the program that made it.
     pub issued: Timestamp,
     /// 16 random bytes.
     #[serde(serialize_with = "hexadecimal")]
     pub nonce: [u8; 16],
-    /// What happens.
+    /// The act.
     #[serde(flatten, serialize_with = "name_and_terms")]
     pub act: Act,
 }
@@ -197,7 +197,7 @@ fn name_and_terms<S: Serializer>(act: &Act, serializer: S) -> Result<S::Ok, S::E
 }
 
 impl Statement {
-    /// The deterministic encoding; never longer than [`MAX_STATEMENT`].
+    /// The deterministic encoding; never longer than [`MAX_STATEMENT_BYTES`].
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         Fields::default()
@@ -215,7 +215,7 @@ impl Statement {
     /// # Errors
     /// [`DecodeError`] names the member that is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut fields = Fields::decode(bytes, MAX_STATEMENT)?;
+        let mut fields = Fields::decode(bytes, MAX_STATEMENT_BYTES)?;
         let version = fields.take::<Count>("hallway")?.get();
         if version != VERSION {
             return Err(DecodeError::Version(version));

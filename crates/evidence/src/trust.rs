@@ -8,15 +8,15 @@ use crate::line::Line;
 use crate::log::{CosignerKey, VerifierKey};
 
 /// The longest trust file that is read, in bytes.
-pub const MAX_TRUST_FILE: usize = 1024 * 1024;
+pub const MAX_TRUST_FILE_BYTES: usize = 1024 * 1024;
 
 const FORMAT: &str = "hallway-trust-1";
 
-/// Whom to trust in one realm. JSON; holds nothing secret.
+/// The keys and makers that one realm trusts. JSON; holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustFile {
-    /// Says what this file is.
+    /// The format of this file, with its version.
     format: Format,
     /// The realm.
     pub realm: Line,
@@ -52,7 +52,7 @@ enum Format {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedMaker {
-    /// What the realm calls it.
+    /// The name that the realm gives the maker.
     pub name: Line,
     /// The certificate of its attestation authority, DER; base64 in JSON.
     #[serde(with = "base64_text")]
@@ -62,7 +62,7 @@ pub struct TrustedMaker {
 /// Why a trust file is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// Longer than [`MAX_TRUST_FILE`].
+    /// Longer than [`MAX_TRUST_FILE_BYTES`].
     #[error("the trust file has {0} bytes; at most 1048576 are allowed")]
     TooLarge(usize),
     /// Not the JSON of a trust file.
@@ -73,7 +73,7 @@ pub enum TrustError {
     Certificate {
         /// The realm's name for the maker.
         name: Line,
-        /// What is wrong with it.
+        /// The fault in the certificate.
         why: hallway_webauthn::CertificateError,
     },
 }
@@ -106,7 +106,7 @@ impl TrustFile {
     /// # Errors
     /// [`TrustError`] says what is wrong.
     pub fn from_json(json: &[u8]) -> Result<Self, TrustError> {
-        if json.len() > MAX_TRUST_FILE {
+        if json.len() > MAX_TRUST_FILE_BYTES {
             return Err(TrustError::TooLarge(json.len()));
         }
         let trust: Self = serde_json::from_slice(json)?;
@@ -238,7 +238,7 @@ mod tests {
             assert_ne!(changed, json);
             assert!(TrustFile::from_json(changed.as_bytes()).is_err(), "{to}");
         }
-        let long = vec![b' '; MAX_TRUST_FILE + 1];
+        let long = vec![b' '; MAX_TRUST_FILE_BYTES + 1];
         assert!(matches!(
             TrustFile::from_json(&long),
             Err(TrustError::TooLarge(_))

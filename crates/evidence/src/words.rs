@@ -4,11 +4,11 @@
 ///
 /// ```
 /// hallway_evidence::words! {
-///     /// What a door is.
+///     /// The state of a door.
 ///     Doorway {
-///         /// One may enter.
+///         /// People may enter.
 ///         Open = "open",
-///         /// Nobody may.
+///         /// Nobody may enter.
 ///         Shut = "shut",
 ///     }
 /// }

@@ -71,7 +71,7 @@ fn grow(sizes: &[u64]) -> (Tiles, BTreeMap<u64, [u8; 32]>) {
 }
 
 #[test]
-fn they_read_our_tiles_and_accept_the_same_proofs() {
+fn other_readers_accept_our_tiles_and_the_same_proofs() {
     const SIZES: [u64; 6] = [1, 200, 256, 700, 65_536, 66_000];
     let (tiles, roots) = grow(&SIZES);
     let served = Served(&tiles);
@@ -111,7 +111,7 @@ fn load(plan: &Plan, tiles: &Tiles) -> TileSet {
 }
 
 #[test]
-fn they_notice_a_changed_tile() {
+fn other_readers_notice_a_changed_tile() {
     let (mut tiles, roots) = grow(&[700]);
     tiles.get_mut("tile/0/002.p/188").unwrap()[40] ^= 1;
     let served = Served(&tiles);
@@ -120,7 +120,7 @@ fn they_notice_a_changed_tile() {
 }
 
 #[test]
-fn they_verify_our_checkpoints() {
+fn other_readers_verify_our_checkpoints() {
     let key = SigningKey::from_seed("gate.example/log", &[3; 32]).unwrap();
     let head = Checkpoint::new(key.name(), 700, [9; 32]).unwrap();
     let signed = head.sign(&key);
@@ -141,7 +141,7 @@ fn they_verify_our_checkpoints() {
 }
 
 #[test]
-fn they_read_a_cosigned_checkpoint_and_pass_over_what_they_do_not_know() {
+fn other_readers_pass_over_cosignatures_that_they_do_not_know() {
     let key = SigningKey::from_seed("gate.example/log", &[3; 32]).unwrap();
     let witness = CosigningKey::from_seed("other.example/witness", &[4; 32]).unwrap();
     let head = Checkpoint::new(key.name(), 700, [9; 32]).unwrap();

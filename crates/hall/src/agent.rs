@@ -152,7 +152,7 @@ where
                     return Err(problem.into());
                 }
                 Err(error) => error.to_string(),
-                Ok(()) => "it ended the connection".to_owned(),
+                Ok(()) => "the gateway ended the connection".to_owned(),
             };
             let pause = backoff.wait();
             (self.event)(AgentEvent::Lost { reason, pause });
@@ -368,7 +368,7 @@ mod tests {
     use crate::files::FolderStore;
 
     #[tokio::test]
-    async fn what_an_agent_refuses_is_said_also_to_a_gateway_that_still_sends() {
+    async fn a_gateway_that_still_sends_hears_the_refusal_of_an_agent() {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(FolderStore::open(folder.path()).unwrap());
         let (mut gateway, here) = duplex(64 * 1024);

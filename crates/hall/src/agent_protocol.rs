@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWr
 use crate::files::StoreAccess;
 
 /// The longest line, in bytes.
-const LONGEST_LINE: u64 = 64 * 1024;
+const LONGEST_LINE_BYTES: u64 = 64 * 1024;
 /// The most stores, and the most services, that an agent provides.
 pub(crate) const MOST_PROVIDED: usize = 256;
 /// How often each side sends a ping.
@@ -82,7 +82,7 @@ pub(crate) async fn receive<T: for<'de> Deserialize<'de>>(
     reader: &mut (impl AsyncBufRead + Unpin),
 ) -> io::Result<Option<T>> {
     let mut line = Vec::new();
-    let mut limited = reader.take(LONGEST_LINE);
+    let mut limited = reader.take(LONGEST_LINE_BYTES);
     if limited.read_until(b'\n', &mut line).await? == 0 {
         return Ok(None);
     }

@@ -36,7 +36,7 @@ pub enum AuthorityError {
     Issue(#[from] rcgen::Error),
 }
 
-/// What a leaf is for.
+/// The use of a leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Usage {
     /// Authenticating to a gateway.
@@ -52,7 +52,7 @@ pub enum Usage {
 /// A certificate to be issued.
 #[derive(Debug, Clone)]
 pub struct Leaf<'a> {
-    /// Whom the certificate names.
+    /// The party that the certificate names.
     pub party: Party,
     /// The key that the certificate is for.
     pub public_key: &'a P256PublicKey,
@@ -60,7 +60,7 @@ pub struct Leaf<'a> {
     pub not_before_ms: u64,
     /// When it expires, unix milliseconds; rounded down to whole seconds.
     pub not_after_ms: u64,
-    /// What the certificate is for.
+    /// The use of the certificate.
     pub usage: Usage,
     /// The credential and the evidence that the certificate comes from.
     pub provenance: Option<Provenance>,

@@ -17,7 +17,7 @@ use crate::svid::{self, SvidError};
 /// The most authorities that a bundle may have.
 pub const MOST_AUTHORITIES: usize = 16;
 /// The longest bundle that is read, in bytes of JSON.
-pub const LONGEST_BUNDLE: usize = 256 * 1024;
+pub const LONGEST_BUNDLE_BYTES: usize = 256 * 1024;
 
 /// Why a bundle can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum BundleError {
     /// Not the JSON of a bundle.
     #[error("the trust bundle is not a JWKS document: {0}")]
     Json(#[from] serde_json::Error),
-    /// None, or more than [`MOST_AUTHORITIES`], or a longer document than [`LONGEST_BUNDLE`].
+    /// None, or more than [`MOST_AUTHORITIES`], or a longer document than [`LONGEST_BUNDLE_BYTES`].
     #[error("the trust bundle has no authority, or too many")]
     Size,
     /// The certificate of a key is not base64, is not a certificate, or can't be a trust anchor.
@@ -171,7 +171,7 @@ impl Published {
     /// # Errors
     /// [`BundleError`].
     pub fn from_json(json: &[u8]) -> Result<Self, BundleError> {
-        if json.len() > LONGEST_BUNDLE {
+        if json.len() > LONGEST_BUNDLE_BYTES {
             return Err(BundleError::Size);
         }
         let document: Document<Value> = serde_json::from_slice(json)?;
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_authority_of_ours_may_be_anything() {
+    fn keys_that_are_no_authorities_may_have_any_form() {
         let bank = sample::realm("bank.example").bundle();
         let json = bank.to_json(7, 300).unwrap();
         let mut document: Value = serde_json::from_str(&json).unwrap();

@@ -1,4 +1,4 @@
-//! The client's side: one grant, its key in memory, and what can be done with it.
+//! The client's side: one grant, its key in memory, and the requests under it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +67,7 @@ pub struct Place {
 const RENEW_RETRY: Duration = Duration::from_secs(2);
 /// How long a gateway that is told that a grant ends may take to answer. Without an answer the
 /// grant ends by itself, and its key is gone.
-pub const FAREWELL: Duration = Duration::from_secs(5);
+pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 struct Inner {
     /// The gateway where the hall is.
@@ -218,8 +218,8 @@ impl HallClient {
     }
 
     /// Ends the grant: everything that runs under it is cut. A visitor's grant is ended at the host
-    /// and at home at the same time, and the result is that of home. Each side has [`FAREWELL`] to
-    /// answer.
+    /// and at home at the same time, and the result is that of home. Each side has
+    /// [`FAREWELL_TIMEOUT`] to answer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -281,7 +281,7 @@ impl Inner {
 
 async fn end_at(listener: &Listener) -> Result<(), ClientError> {
     let request = bare(Method::POST, "/grant/end")?;
-    listener.ask(request, FAREWELL).await.map(drop)
+    listener.ask(request, FAREWELL_TIMEOUT).await.map(drop)
 }
 
 /// A request without content.

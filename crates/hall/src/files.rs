@@ -27,7 +27,7 @@ mod contract;
 
 pub use access::StoreAccess;
 pub(crate) use afar::{Afar, LocksThere, NO_LOCKS, Sends};
-pub use bucket::{BucketSettings, BucketStore, PIECE};
+pub use bucket::{BucketSettings, BucketStore, PIECE_BYTES};
 pub use condition::Condition;
 pub(crate) use condition::States;
 pub use folder::{FolderError, FolderStore};
@@ -39,13 +39,14 @@ pub use json::JsonError;
 pub use listed::{ListError, Listed};
 pub(crate) use lock::{Form, Refusing, ShownLock, read as read_wish};
 pub use lock::{
-    Lock, LockHolder, LockToken, LockTokenError, LockedStore, Locks, LocksError, MOST_IN_ALL,
-    MOST_OF_HOLDER, Owner, OwnerError, Scope, Taken, conflicting,
+    Lock, LockHolder, LockToken, LockTokenError, LockedStore, Locks, LocksError, MOST_LOCKS_IN_ALL,
+    MOST_LOCKS_OF_HOLDER, Owner, OwnerError, Scope, Taken, conflicting,
 };
 pub(crate) use locking::{Behind, Made, in_xml};
 pub use locking::{Here, Locking};
 pub use pack::{
-    LONGEST_PACKED, MOST_PACKED, PackError, PackWanted, PackedHead, Unpacking, add as add_to_pack,
+    LONGEST_PACKED_BYTES, MOST_PACKED_FILES, PackError, PackWanted, PackedHead, Unpacking,
+    add as add_to_pack,
 };
 pub use patience::Patient;
 pub use property::{
@@ -59,4 +60,6 @@ pub use store::{
 };
 pub use xml::XmlError;
 
-pub use crate::dav::path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
+pub use crate::dav::path::{
+    FilePath, LONGEST_PATH_BYTES, LONGEST_SEGMENT_BYTES, PathError, RESERVED,
+};

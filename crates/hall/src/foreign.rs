@@ -1,4 +1,4 @@
-//! What other parties made, and the one way in which it leaves under our own name.
+//! Answers and files of other parties, and the one way in which they leave under our own name.
 //!
 //! A file, whether it lies in a folder, in a bucket, behind an agent or at a partner, is bytes that
 //! somebody else chose. Under the gateway's origin they must never become a page, a script, a

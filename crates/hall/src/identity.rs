@@ -5,23 +5,23 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The longest SPIFFE ID, in bytes (SPIFFE-ID, section 2.3).
-pub const LONGEST_ID: usize = 2048;
+pub const LONGEST_ID_BYTES: usize = 2048;
 /// The longest trust domain name, in bytes (SPIFFE-ID, section 2.3).
-pub const LONGEST_TRUST_DOMAIN: usize = 255;
+pub const LONGEST_TRUST_DOMAIN_BYTES: usize = 255;
 
 const SCHEME: &str = "spiffe://";
 
 /// A text that is no SPIFFE ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
-    /// More than [`LONGEST_ID`] bytes.
-    #[error("a SPIFFE ID has at most {LONGEST_ID} bytes")]
+    /// More than [`LONGEST_ID_BYTES`] bytes.
+    #[error("a SPIFFE ID has at most {LONGEST_ID_BYTES} bytes")]
     TooLong,
     /// It does not begin with `spiffe://`.
     #[error("a SPIFFE ID begins with spiffe://")]
     Scheme,
     /// The trust domain is empty, too long, or has other characters.
-    #[error("a trust domain has 1 to {LONGEST_TRUST_DOMAIN} of a-z, 0-9, '.', '-' and '_'")]
+    #[error("a trust domain has 1 to {LONGEST_TRUST_DOMAIN_BYTES} of a-z, 0-9, '.', '-' and '_'")]
     TrustDomain,
     /// A path segment is empty, `.`, `..`, or has other characters.
     #[error("a SPIFFE path has segments of a-z, A-Z, 0-9, '.', '-' and '_', none of them empty")]
@@ -47,7 +47,7 @@ impl FromStr for TrustDomain {
         let allowed = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
         };
-        if (1..=LONGEST_TRUST_DOMAIN).contains(&name.len()) && name.bytes().all(allowed) {
+        if (1..=LONGEST_TRUST_DOMAIN_BYTES).contains(&name.len()) && name.bytes().all(allowed) {
             Ok(Self(name.to_owned()))
         } else {
             Err(IdentityError::TrustDomain)
@@ -90,7 +90,7 @@ impl SpiffeId {
         &self.path
     }
 
-    /// Whom the path names, if it is one of Hallway's.
+    /// The party that the path names, if the path is one of Hallway's.
     #[must_use]
     pub fn party(&self) -> Option<Party> {
         let mut segments = self.path.strip_prefix('/')?.split('/');
@@ -116,7 +116,7 @@ impl FromStr for SpiffeId {
     type Err = IdentityError;
 
     fn from_str(text: &str) -> Result<Self, IdentityError> {
-        if text.len() > LONGEST_ID {
+        if text.len() > LONGEST_ID_BYTES {
             return Err(IdentityError::TooLong);
         }
         let rest = text.strip_prefix(SCHEME).ok_or(IdentityError::Scheme)?;
@@ -144,7 +144,7 @@ impl fmt::Display for SpiffeId {
     }
 }
 
-/// Whom a path of a realm names.
+/// A party of a realm, as a path names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Party {
     /// `/person/<id>`: a person, by the id that the realm gave.
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_specification_forbids_is_refused() {
+    fn ids_that_the_specification_forbids_are_refused() {
         // SPIFFE-ID, sections 2.1 and 2.2.
         for (text, error) in [
             ("http://bank.example/a", IdentityError::Scheme),
@@ -228,11 +228,11 @@ mod tests {
     #[test]
     fn lengths_are_bounded_as_the_specification_says() {
         // SPIFFE-ID, section 2.3.
-        let longest = "d".repeat(LONGEST_TRUST_DOMAIN);
+        let longest = "d".repeat(LONGEST_TRUST_DOMAIN_BYTES);
         assert!(longest.parse::<TrustDomain>().is_ok());
         assert!(format!("{longest}d").parse::<TrustDomain>().is_err());
         let head = "spiffe://d/";
-        let id = format!("{head}{}", "p".repeat(LONGEST_ID - head.len()));
+        let id = format!("{head}{}", "p".repeat(LONGEST_ID_BYTES - head.len()));
         assert!(id.parse::<SpiffeId>().is_ok());
         assert_eq!(
             format!("{id}p").parse::<SpiffeId>(),

@@ -1,7 +1,7 @@
 //! The hall: files and TCP services over mutual TLS.
 //!
 //! A hall is a named channel of a realm. What it offers, stores of files and TCP services, is
-//! provided by the gateway itself or by an agent that dials out to it. Whoever comes in shows an
+//! provided by the gateway itself or by an agent that dials out to it. A client shows an
 //! X.509-SVID: a certificate of some minutes for a key in memory, issued after one touch.
 //!
 //! This crate is the data plane, the same code in gateway, agent and client. It knows nothing of
@@ -50,13 +50,15 @@ pub use agent::{Agent, AgentEvent, Provided};
 pub use agent_protocol::Provides;
 pub use authority::{Authority, AuthorityError, Leaf, Usage};
 pub use body::Body;
-pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES, Published};
+pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE_BYTES, MOST_AUTHORITIES, Published};
 pub use client::{ClientError, Grant, HallClient, Opening, Person, Place, Renewed};
 pub use hallway_evidence::statement::hall::{
     AgentName, HallName, NameError, P256PublicKey, Right, RightError, Rights, ServiceName,
     StoreName,
 };
-pub use identity::{IdentityError, LONGEST_ID, LONGEST_TRUST_DOMAIN, Party, SpiffeId, TrustDomain};
+pub use identity::{
+    IdentityError, LONGEST_ID_BYTES, LONGEST_TRUST_DOMAIN_BYTES, Party, SpiffeId, TrustDomain,
+};
 pub use key::{HallKey, KeyError};
 pub use local_names::{LocalNames, is_local};
 pub use pass::{Flow, MOST_STREAMS, Pass};

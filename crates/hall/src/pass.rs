@@ -1,4 +1,4 @@
-//! What the gateway gives to everything that runs under a grant: a way to cut it, and counters.
+//! The pass of a request or stream under a grant: a way to cut it, and counters.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use crate::body::Body;
 use crate::stream::BoxStream;
 
 /// The most idle connections that are kept.
-const MOST_IDLE: usize = 16;
+const MOST_IDLE_CONNECTIONS: usize = 16;
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +115,7 @@ impl<E: std::fmt::Display> Pool<E> {
 
     fn keep(&self, sender: Sender) {
         let mut idle = self.idle();
-        if sender.generation == idle.generation && idle.senders.len() < MOST_IDLE {
+        if sender.generation == idle.generation && idle.senders.len() < MOST_IDLE_CONNECTIONS {
             idle.senders.push(sender.inner);
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct Site {
     listening: CancellationToken,
 }
 
-/// What requests share.
+/// The state that requests share.
 pub(crate) struct Shared {
     pub(crate) switchboard: Switchboard,
     /// What the gateway provides itself.

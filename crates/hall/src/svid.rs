@@ -20,7 +20,7 @@ const ACCESS_METHOD: [u8; 22] = [
 const CREDENTIAL: &str = "urn:hallway:credential:";
 const EVIDENCE: &str = "urn:hallway:evidence:";
 /// The longest credential id in base64url: WebAuthn Level 3, 4, has at most 1023 bytes.
-const LONGEST_CREDENTIAL: usize = 1364;
+const LONGEST_CREDENTIAL_BYTES: usize = 1364;
 
 /// A certificate that is no X.509-SVID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,7 +111,7 @@ impl Provenance {
         match (credential, evidence) {
             (None, None) => Ok(None),
             (Some(credential), Some(evidence))
-                if (1..=LONGEST_CREDENTIAL).contains(&credential.len())
+                if (1..=LONGEST_CREDENTIAL_BYTES).contains(&credential.len())
                     && credential.bytes().all(base64url)
                     && evidence.len() == 64
                     && evidence.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
@@ -138,10 +138,10 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What a leaf says. Reading it checks the leaf's own shape, not who signed it.
+/// The content of a leaf. Reading it checks the leaf's own shape, not who signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Svid {
-    /// Whom the certificate names.
+    /// The ID that the certificate names.
     pub id: SpiffeId,
     /// The key that the certificate is for.
     pub public_key: P256PublicKey,

@@ -178,7 +178,7 @@ impl Switchboard {
         };
         let link = self.links().get(&(hall.clone(), agent.clone())).cloned();
         let Some(waiting) = link.and_then(|link| link.take(id)) else {
-            let detail = "nobody waits for this stream any more";
+            let detail = "the request for this stream has ended";
             return Problem::new(Code::NotFound, detail).into_response();
         };
         tokio::spawn(async move {
@@ -322,7 +322,7 @@ impl Drop for Present {
 fn absent(kind: &str, name: &str) -> Problem {
     Problem::new(
         Code::NotProvided,
-        format!("nobody provides the {kind} {name} now: its agent is not connected"),
+        format!("the {kind} {name} is not available now: its agent is not connected"),
     )
 }
 

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whichever_address_of_this_machine_listens_is_found() {
+    async fn a_listener_on_either_address_of_localhost_is_found() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(address).await else {
                 assert_eq!(address, "[::1]:0", "only IPv6 may be missing");

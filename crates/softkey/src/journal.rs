@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::batch::{self, Records, Replayed};
 use crate::error::{KeyFileError, at};
-use crate::protection::{DataKey, FileKind, HEADER_LENGTH, Protection, WrappingKey, random};
+use crate::protection::{DataKey, FileKind, HEADER_BYTES, Protection, WrappingKey, random};
 use crate::witness::Witness;
 
 const NONCE_BYTES: usize = 24;
@@ -75,9 +75,9 @@ impl Journal {
     /// Opens a file, and keeps others from opening it.
     pub(crate) fn open(path: &Path, protection: &Protection) -> Result<Self, KeyFileError> {
         let mut file = lock(path)?;
-        let mut header = [0; HEADER_LENGTH];
+        let mut header = [0; HEADER_BYTES];
         let length = file.metadata().map_err(at(path))?.len();
-        if length < HEADER_LENGTH as u64 || length > MAX_FILE_BYTES {
+        if length < HEADER_BYTES as u64 || length > MAX_FILE_BYTES {
             return Err(KeyFileError::NotAKeyFile);
         }
         file.read_exact(&mut header).map_err(at(path))?;
@@ -90,7 +90,7 @@ impl Journal {
             wrapping,
             data_key,
             replayed: Replayed::default(),
-            length: HEADER_LENGTH as u64,
+            length: HEADER_BYTES as u64,
             sequence: 0,
             dropped: 0,
             broken: false,

@@ -1,4 +1,4 @@
-//! What a key file is encrypted under: a passphrase, or the operator's key.
+//! The protection of a key file: a passphrase, or the operator's key.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -19,7 +19,7 @@ pub enum Protection {
 }
 
 /// A header: magic, version, kind, Argon2 costs, salt, wrapped data key.
-pub(crate) const HEADER_LENGTH: usize =
+pub(crate) const HEADER_BYTES: usize =
     MAGIC_BYTES + 2 + 12 + SALT_BYTES + NONCE_BYTES + 32 + TAG_BYTES;
 
 const MAGIC_BYTES: usize = 12;
@@ -88,10 +88,10 @@ impl WrappingKey {
     /// Derives the wrapping key as a header says, and opens the header's data key.
     pub(crate) fn open(
         kind: FileKind,
-        header: &[u8; HEADER_LENGTH],
+        header: &[u8; HEADER_BYTES],
         protection: &Protection,
     ) -> Result<(Self, DataKey), KeyFileError> {
-        let (prefix, wrapped) = header.split_at(HEADER_LENGTH - NONCE_BYTES - 32 - TAG_BYTES);
+        let (prefix, wrapped) = header.split_at(HEADER_BYTES - NONCE_BYTES - 32 - TAG_BYTES);
         let wrapping = Self::derive(kind, prefix.to_vec(), protection)?;
         let (nonce, sealed) = wrapped
             .split_first_chunk::<NONCE_BYTES>()
@@ -121,7 +121,7 @@ impl WrappingKey {
     }
 
     /// A new data key, and the header that holds it.
-    pub(crate) fn wrap(&self) -> Result<([u8; HEADER_LENGTH], DataKey), KeyFileError> {
+    pub(crate) fn wrap(&self) -> Result<([u8; HEADER_BYTES], DataKey), KeyFileError> {
         let data_key = random::<32>()?;
         let nonce = random::<NONCE_BYTES>()?;
         let sealed = self

@@ -1,4 +1,4 @@
-//! A U2F message that the owner is asked about while nobody waits for the answer.
+//! A U2F message that was put off: the owner is asked while the client asks again and again.
 //!
 //! U2F has no keepalives. A key answers that it has to be touched first, and the client sends the
 //! same message again and again until it was (U2F Raw Message Formats 1.2, sections 4.1, 5.1 and
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_owner_agreed_to_is_given_out_once() {
+    fn a_yes_is_given_out_once() {
         let now = Instant::now();
         let (first, _) = put_off(now);
         let (again, asked) = first.again(now);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_ends_when_nobody_wants_to_know() {
+    fn a_question_ends_when_the_client_stops_asking() {
         let now = Instant::now();
         let late = now + ASKS_AGAIN_WITHIN + Duration::from_millis(1);
         let (asked, job) = put_off(now);

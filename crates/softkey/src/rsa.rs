@@ -158,7 +158,7 @@ mod tests {
     /// A credential must have the same key for ever. The hashes come from another program, written
     /// for this test in Python, with its own search and test for primes.
     #[test]
-    fn a_seed_has_one_key_whatever_the_version() {
+    fn a_seed_has_the_same_key_in_every_version() {
         let public = |seed: u8| {
             let pair = from_seed(&[seed; 32]).unwrap();
             let modulus = pair.public_key().modulus();

@@ -19,7 +19,7 @@ use crate::protection::random;
 use crate::slip39::field::{Point, interpolate};
 use crate::slip39::share::{Common, Share};
 
-/// Where the polynomials have the secret, and the digest that tells whether it is the right one.
+/// The points at which the polynomials have the secret, and the digest that proves it.
 const SECRET_AT: u8 = 255;
 const DIGEST_AT: u8 = 254;
 const DIGEST_BYTES: usize = 4;

@@ -321,12 +321,12 @@ impl SoftKey {
         self.authenticator.pin_retries()
     }
 
-    /// How many discoverable credentials it holds.
+    /// The number of discoverable credentials in the key file.
     pub fn discoverable_credentials(&self) -> usize {
         self.authenticator.discoverable_credentials()
     }
 
-    /// How its credentials are attested.
+    /// How the key attests its credentials.
     pub const fn attestation(&self) -> &Attestation {
         self.authenticator.attestation()
     }

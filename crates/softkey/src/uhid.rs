@@ -17,7 +17,7 @@ use std::time::Instant;
 use crate::poll::readable;
 use crate::serve::{Event, Session};
 use crate::soft_key::SoftKey;
-use crate::uhid::event::{EVENT_LENGTH, FromKernel};
+use crate::uhid::event::{EVENT_BYTES, FromKernel};
 use crate::uhid::pace::Pace;
 use crate::worker::Worker;
 
@@ -138,7 +138,7 @@ pub fn serve_uhid(worker: Worker, uhid: &Uhid, stop: &Arc<AtomicBool>) -> io::Re
 /// Linux keeps 32 events and drops those that come while all of them wait. A client's long request
 /// is therefore read as fast as it is written: all events that are there, before any is passed on.
 fn receive(mut device: File, events: &Sender<Event<()>>, stop: &AtomicBool) -> io::Result<()> {
-    let mut buffer = [0; EVENT_LENGTH];
+    let mut buffer = [0; EVENT_BYTES];
     let mut taken = Vec::with_capacity(KEPT_EVENTS);
     while !stop.load(Ordering::Relaxed) {
         if !readable(&device)? {

@@ -63,7 +63,7 @@ impl Witness {
             .ok_or_else(|| KeyFileError::OtherWitness(self.path.clone()))
     }
 
-    /// Notes, durably, how many commits there are.
+    /// Stores, durably, the number of commits.
     pub(crate) fn note(&self, commits: u64) -> io::Result<()> {
         let line = format!("{}{commits}\n", self.prefix());
         durable_file::write(&self.path, line.as_bytes())

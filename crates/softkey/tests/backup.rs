@@ -105,7 +105,7 @@ fn sign_in(client: &mut Client<SoftKey>, registered: &CreatedCredential) -> u32 
 }
 
 #[test]
-fn what_the_seed_signed_for_a_restored_seed_signs_for_and_counts_on() {
+fn a_restored_seed_signs_for_the_same_accounts_and_counts_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut lost = open(&make(folder.path(), "lost", &leaving()));
     let registered = register(&mut lost, "ada", false);

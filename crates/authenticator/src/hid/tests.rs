@@ -1,4 +1,4 @@
-//! What a client may send, and what comes back.
+//! Reports of a client, and the reports that answer them.
 
 use super::*;
 

@@ -47,7 +47,7 @@ pub(super) struct Run {
     #[arg(long)]
     once: bool,
     /// The longest file that is sent, in bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = hallway_device::agent::LARGEST)]
+    #[arg(long, value_name = "BYTES", default_value_t = hallway_device::agent::LARGEST_FILE_BYTES)]
     largest: u64,
     /// Print what happens on standard output as JSON lines.
     #[arg(long)]

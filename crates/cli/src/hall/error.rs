@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{RightsError, TooManyNames};
 use hallway_hall::client::ClientError;
-use hallway_hall::files::{LONGEST_PATH, ListError};
+use hallway_hall::files::{LONGEST_PATH_BYTES, ListError};
 use hallway_hall::{AgentName, BundleError, HallName, IdentityError, KeyError, SvidError};
 
 use super::path::PlaceError;
@@ -113,7 +113,7 @@ pub(crate) enum HallCommandError {
     /// Folders in folders without end.
     #[error(
         "{0}: the far side names a path there that is too long: a path in a store has at most \
-         {LONGEST_PATH} bytes"
+         {LONGEST_PATH_BYTES} bytes"
     )]
     Deep(String),
     /// A file that was not asked for.

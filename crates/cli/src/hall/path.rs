@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hallway_evidence::RealmName;
-use hallway_hall::files::LONGEST_PATH;
+use hallway_hall::files::LONGEST_PATH_BYTES;
 use hallway_hall::{HallName, Right, RightError, ServiceName, StoreName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
@@ -21,7 +21,7 @@ pub(crate) enum PlaceError {
     /// Not a path.
     #[error(
         "{0:?} is not a path: write names between slashes, none of them empty, \".\" or \"..\", \
-         {LONGEST_PATH} bytes at most"
+         {LONGEST_PATH_BYTES} bytes at most"
     )]
     Path(String),
     /// Not a hall.
@@ -83,7 +83,7 @@ impl FromStr for RelativePath {
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
         let wrong = || PlaceError::Path(text.to_owned());
-        if text.len() > LONGEST_PATH {
+        if text.len() > LONGEST_PATH_BYTES {
             return Err(wrong());
         }
         let names = text.split('/').map(str::to_owned).collect();

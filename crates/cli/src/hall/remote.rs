@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallway_hall::client::{self, ANSWER, ClientError};
-use hallway_hall::files::{self, Kind, LONGEST_PATH, LONGEST_SEGMENT, Listed, Page};
+use hallway_hall::files::{self, Kind, LONGEST_PATH_BYTES, LONGEST_SEGMENT_BYTES, Listed, Page};
 use hallway_hall::{Body, StoreName};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Request, Response, StatusCode, request};
@@ -150,9 +150,9 @@ impl Remote {
                     None => RelativePath::top(&entry.name),
                 };
                 let path = path
-                    .filter(|_| entry.name.len() <= LONGEST_SEGMENT)
+                    .filter(|_| entry.name.len() <= LONGEST_SEGMENT_BYTES)
                     .ok_or_else(|| HallCommandError::Name(shortened(&entry.name)))?;
-                if path.len() > LONGEST_PATH {
+                if path.len() > LONGEST_PATH_BYTES {
                     return Err(HallCommandError::Deep(self.called(folder)));
                 }
                 entries.push((path, found(entry)));
@@ -325,7 +325,7 @@ impl Remote {
 
 /// As much of a name as is worth showing.
 fn shortened(name: &str) -> String {
-    name.chars().take(LONGEST_SEGMENT).collect()
+    name.chars().take(LONGEST_SEGMENT_BYTES).collect()
 }
 
 /// What copies need of a store's entry.

@@ -7,7 +7,7 @@ use hallway_api::hall::Waits;
 use hallway_api::{Code, Nothing};
 use hallway_evidence::statement::people::Role;
 use hallway_evidence::{GrantId, Printable, Timestamp};
-use hallway_hall::client::{ClientError, FAREWELL};
+use hallway_hall::client::{ClientError, FAREWELL_TIMEOUT};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -76,7 +76,7 @@ pub(super) async fn until_approved(
     };
     if outcome.is_err() {
         let path = format!("/api/grants/{}/end", opened.granted.id);
-        match timeout(FAREWELL, visitor.post::<Value>(&path, &Nothing {})).await {
+        match timeout(FAREWELL_TIMEOUT, visitor.post::<Value>(&path, &Nothing {})).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the grant was not ended; it ends by itself");

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hallway_evidence::verify::{Chain, Report, Section};
 use hallway_evidence::{
-    Bundle, BundleError, MAX_TRUST_FILE, Printable, Receipt, TrustFile, embedding, verify,
+    Bundle, BundleError, MAX_TRUST_FILE_BYTES, Printable, Receipt, TrustFile, embedding, verify,
 };
 use serde::Serialize;
 
@@ -115,7 +115,7 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
         ));
         return Ok(ExitCode::from(2));
     }
-    let trust = read(&command.trust, MAX_TRUST_FILE as u64)?;
+    let trust = read(&command.trust, MAX_TRUST_FILE_BYTES as u64)?;
     let trust = TrustFile::from_json(&trust)
         .map_err(|error| format!("{}: {error}", command.trust.display()))?;
     let mut reports = Vec::new();
@@ -249,7 +249,7 @@ fn beside(
     trust: &TrustFile,
     chain: Chain,
 ) -> Result<Report, Box<dyn Error>> {
-    let bytes = read(path, hallway_evidence::MAX_BUNDLE as u64)?;
+    let bytes = read(path, hallway_evidence::MAX_BUNDLE_BYTES as u64)?;
     Ok(match evidence(&bytes) {
         Ok(bundle) => of_bundle(&bundle, file, trust, chain),
         Err(error) => Report::unreadable("The evidence", &error),

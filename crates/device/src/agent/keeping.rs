@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hallway_evidence::{Bundle, MAX_BUNDLE, Receipt, embedding};
+use hallway_evidence::{Bundle, MAX_BUNDLE_BYTES, Receipt, embedding};
 
 use super::Agent;
 use crate::file_name::{EVIDENCE, MAX_NAME_BYTES, with_infix, with_suffix};
@@ -18,7 +18,7 @@ const MAX_NAMES_TRIED: u32 = 100;
 
 /// How much longer a file may become with its evidence inside: the bundle, and the framing of its
 /// pieces.
-const MAX_EVIDENCE_BYTES: u64 = 2 * MAX_BUNDLE as u64;
+const MAX_EVIDENCE_BYTES: u64 = 2 * MAX_BUNDLE_BYTES as u64;
 
 /// Why signed copies are not kept in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -200,7 +200,7 @@ fn is_free(folder: &Folder, name: &str) -> bool {
 /// Whether the file is a copy of the transaction that `bundle` is about, whose bytes are `length`
 /// long. Evidence beside a file counts before evidence inside.
 fn is_copy(folder: &Folder, name: &str, length: u64, bundle: &Bundle) -> bool {
-    let kept = match folder.read(beside(name), MAX_BUNDLE as u64) {
+    let kept = match folder.read(beside(name), MAX_BUNDLE_BYTES as u64) {
         Ok(evidence) => Bundle::decode(&evidence.bytes).ok(),
         Err(FileError::Gone) => folder
             .read(name, length.saturating_add(MAX_EVIDENCE_BYTES))

@@ -176,8 +176,8 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// Tells what needs somebody's attention: entries that an earlier agent wrote and this one
-    /// can't read, and files that are set aside.
+    /// Tells of entries that an earlier agent wrote and this agent can't read, and of files that
+    /// are set aside: somebody has to look at them.
     pub(super) fn tell_what_was_left(&mut self) {
         let count = refused::count(self.spool.watched());
         if count > 0 {

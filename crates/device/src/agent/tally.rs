@@ -20,7 +20,7 @@ const REPEAT_AFTER: Duration = Duration::from_secs(30);
 pub(super) struct Tally {
     /// How many files there were at the last count.
     count: u32,
-    /// When they were last counted.
+    /// When the files were last counted.
     looked: Timestamp,
     /// The number in the last question.
     said: Option<u32>,

@@ -69,7 +69,7 @@ fn a_link_is_replaced_and_removed_itself_and_never_followed() {
 }
 
 #[test]
-fn what_is_no_regular_file_keeps_nobody_waiting() {
+fn pipes_links_and_folders_never_keep_the_agent_waiting() {
     let (place, folder) = folder();
     pipe(&place.path().join("pipe"));
     fs::create_dir(place.path().join("folder")).unwrap();
@@ -104,7 +104,7 @@ fn no_name_leads_out_of_the_folder() {
 }
 
 #[test]
-fn what_was_being_written_is_swept_and_nothing_else() {
+fn unfinished_files_are_swept_and_nothing_else() {
     let (place, folder) = folder();
     let left = "hallway-0123456789abcdef.writing";
     let written = "hallway-00000000deadbeef.writing";

@@ -14,7 +14,7 @@ fn aside(watched: &Path, name: &OsStr) -> Result<PathBuf, AsideError> {
 }
 
 #[test]
-fn each_file_has_its_reason_beside_it_whatever_it_is_called() {
+fn a_file_of_any_name_has_its_reason_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let refused = folder.path().join(FOLDER);
     let long = "x".repeat(251) + ".jpg";
@@ -42,7 +42,7 @@ fn each_file_has_its_reason_beside_it_whatever_it_is_called() {
 }
 
 #[test]
-fn what_others_put_in_the_way_is_passed_by() {
+fn folders_and_links_in_the_way_are_passed_by() {
     let folder = tempfile::tempdir().unwrap();
     let refused = folder.path().join(FOLDER);
     fs::create_dir_all(refused.join("a.txt.reason")).unwrap();
@@ -62,7 +62,7 @@ fn what_others_put_in_the_way_is_passed_by() {
 }
 
 #[test]
-fn nothing_is_moved_to_where_a_link_leads() {
+fn no_file_is_moved_to_where_a_link_leads() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     symlink(elsewhere.path(), folder.path().join(FOLDER)).unwrap();
     fs::write(folder.path().join("a.txt"), "a").unwrap();

@@ -29,7 +29,7 @@ pub(crate) struct Entry {
     /// When the file's bytes were taken.
     pub taken_ms: Timestamp,
     /// Whether the file got its time from this device's clock, shortly before it was signed: that
-    /// time is corrected when the clock turns out to be wrong. Any other is the file's own.
+    /// time is corrected when the clock turns out to be wrong. Any other time is the file's own.
     #[serde(default)]
     pub by_our_clock: bool,
     /// The file's media type.

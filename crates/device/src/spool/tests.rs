@@ -138,7 +138,7 @@ fn half_written_entries_are_swept_and_damaged_ones_are_told_and_hold_up_nothing(
 }
 
 #[test]
-fn what_was_accepted_and_cannot_be_removed_is_not_taken_again() {
+fn an_accepted_file_that_cannot_be_removed_is_not_taken_again() {
     let folder = watched();
     let mut spool = Spool::open(folder.path()).unwrap();
     // As on a card that was pulled out half way: the file system says no.
@@ -156,7 +156,7 @@ fn what_was_accepted_and_cannot_be_removed_is_not_taken_again() {
 }
 
 #[test]
-fn what_took_the_name_of_an_accepted_file_stays_and_keeps_nobody_waiting() {
+fn a_new_file_with_the_name_of_an_accepted_file_stays() {
     let folder = watched();
     let mut spool = Spool::open(folder.path()).unwrap();
     for name in ["a.jpg", "b.jpg"] {
@@ -215,7 +215,7 @@ fn nothing_is_touched_where_a_link_leads() {
 }
 
 #[test]
-fn what_the_agent_did_not_make_is_left_alone() {
+fn files_that_the_agent_did_not_make_are_left_alone() {
     let folder = watched();
     let own = folder.path().join(FOLDER);
     fs::create_dir(&own).unwrap();

@@ -44,7 +44,7 @@ fn files_count_once_they_rest() {
 }
 
 #[test]
-fn what_is_hidden_unfinished_a_link_or_a_folder_is_not_taken() {
+fn hidden_and_unfinished_files_links_and_folders_are_not_taken() {
     let (folder, mut watcher) = folder(&[
         (".hidden", b"x"),
         ("a.jpg.part", b"x"),
@@ -59,7 +59,7 @@ fn what_is_hidden_unfinished_a_link_or_a_folder_is_not_taken() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_once() {
+fn a_file_that_is_not_signed_is_told_once() {
     let (folder, mut watcher) = folder(&[("long.bin", &[0; 1001])]);
     fs::write(folder.path().join("gpj\u{202e}.txt"), b"x").unwrap();
     names(&mut watcher, at(0));
@@ -110,7 +110,7 @@ fn names_that_are_not_utf_8_are_told_apart() {
 }
 
 #[test]
-fn what_takes_the_place_of_a_file_after_the_look_keeps_nobody_waiting() {
+fn a_pipe_that_takes_the_place_of_a_file_never_keeps_the_agent_waiting() {
     let (folder, mut watcher) = folder(&[("a.txt", b"a"), ("b.txt", b"b")]);
     names(&mut watcher, at(0));
     assert_eq!(names(&mut watcher, at(LATER_MS)).len(), 2);

@@ -126,7 +126,7 @@ async fn an_empty_file_is_set_aside_and_told() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_set_aside_now_is_set_aside_later() {
+async fn a_file_that_cannot_be_set_aside_now_is_set_aside_later() {
     let stage = Stage::registered().await;
     let refused = stage.photos().join("refused");
     // Like a full disk, the link keeps every file from being set aside, until it is removed.

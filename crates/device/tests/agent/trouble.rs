@@ -69,7 +69,7 @@ async fn a_wrong_clock_is_corrected_by_the_gateways() {
 }
 
 #[tokio::test]
-async fn what_is_refused_stays_and_the_rest_goes_on() {
+async fn a_refused_file_stays_and_the_rest_goes_on() {
     let stage = Stage::registered().await;
     stage.drop_file("1.txt", b"too large, says the gateway");
     stage.run_for(Duration::from_millis(1)).await;
@@ -123,7 +123,7 @@ async fn the_gateway_hears_how_many_files_are_set_aside() {
 }
 
 #[tokio::test]
-async fn what_fails_for_ever_lets_the_rest_go_on_and_is_set_aside() {
+async fn a_file_that_fails_for_ever_is_set_aside_and_the_rest_goes_on() {
     for (status, body) in [
         (413, json!({})),
         (403, json!("blocked by a filter")),
@@ -170,7 +170,7 @@ async fn what_fails_for_ever_lets_the_rest_go_on_and_is_set_aside() {
 }
 
 #[tokio::test]
-async fn what_fails_with_everything_else_waits() {
+async fn files_wait_while_everything_fails() {
     let stage = Stage::registered().await;
     for name in ["0.txt", "1.txt"] {
         stage.drop_file(name, name.as_bytes());

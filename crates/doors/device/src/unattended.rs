@@ -22,7 +22,7 @@ pub struct Unverified {
 }
 
 impl Unverified {
-    /// Decodes bytes of at most [`hallway_evidence::MAX_SIGNED_STATEMENT`].
+    /// Decodes bytes of at most [`hallway_evidence::MAX_SIGNED_STATEMENT_BYTES`].
     pub fn decode(gateway: &Gateway, bytes: &[u8]) -> Result<Self, Problem> {
         let malformed = |error: &dyn std::error::Error| Problem::malformed(error.to_string());
         let signed = SignedStatement::decode(bytes)

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use crate::bundle::MAX_BUNDLE;
+use crate::bundle::MAX_BUNDLE_BYTES;
 
 /// SOI and the marker that follows it (ITU-T T.81, B.2.1).
 pub(super) const START: &[u8] = &[0xff, 0xd8, 0xff];
@@ -23,7 +23,7 @@ const HEAD_BYTES: usize = 2 + 2 + SIGNATURE.len() + 2;
 const PART_BYTES: usize = 65_535 + 2 - HEAD_BYTES;
 
 const _: () = assert!(
-    MAX_BUNDLE.div_ceil(PART_BYTES) <= 255,
+    MAX_BUNDLE_BYTES.div_ceil(PART_BYTES) <= 255,
     "segments are numbered in a byte"
 );
 

@@ -161,7 +161,7 @@ fn every_format_has_one_place() {
 }
 
 #[test]
-fn what_stands_between_segments_is_covered_as_it_is() {
+fn bytes_between_segments_are_covered_as_they_are() {
     let whole = picture();
     for (at, junk) in [
         (11, &b"\0\0\0"[..]),
@@ -231,7 +231,7 @@ fn parts_must_be_whole_and_in_order() {
 }
 
 #[test]
-fn what_has_no_place_says_so() {
+fn a_file_without_a_place_for_evidence_is_refused_with_the_reason() {
     let film = film();
     for (file, why) in [
         (b"".to_vec(), "its format"),
@@ -345,7 +345,7 @@ fn signed_by_others() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn what_others_signed_as_a_whole_keeps_its_bytes() {
+fn a_file_that_others_signed_as_a_whole_keeps_its_bytes() {
     let bundle = bundle(1);
     for file in signed_by_others() {
         let refused = embed(&file, &bundle).unwrap_err();
@@ -374,7 +374,7 @@ fn what_others_signed_as_a_whole_keeps_its_bytes() {
 }
 
 #[test]
-fn what_only_looks_signed_carries_its_evidence() {
+fn a_file_that_only_looks_signed_carries_its_evidence() {
     let (picture, film) = (picture(), film());
     for file in [
         // JPEG XT has boxes in such segments, too.

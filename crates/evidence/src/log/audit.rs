@@ -36,7 +36,7 @@ pub struct Audit {
     pub checkpoint: String,
     /// How many tiles and bundles were read.
     pub tiles: u64,
-    /// What is wrong, in the order in which it was found; at most [`MAX_TOLD_FAULTS`].
+    /// The faults, in the order in which they were found; at most [`MAX_TOLD_FAULTS`].
     pub faults: Vec<Fault>,
     /// How many faults there are.
     pub fault_count: u64,
@@ -58,7 +58,7 @@ pub struct Fault {
     /// The index of the wrong entry, from 0, if a single entry is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<u64>,
-    /// What is wrong with it.
+    /// The fault, as a text for people.
     pub what: String,
 }
 

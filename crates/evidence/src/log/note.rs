@@ -11,7 +11,7 @@ pub(crate) use key::COSIGNATURE_TYPE;
 pub use key::{NoteKey, SigningKey, VerifierKey};
 
 /// The longest note that is read, in bytes.
-pub const MAX_NOTE: usize = 64 * 1024;
+pub const MAX_NOTE_BYTES: usize = 64 * 1024;
 
 /// The most signatures that are read; the specification asks for at least 16.
 pub const MAX_SIGNATURES: usize = 32;
@@ -28,7 +28,7 @@ pub enum NoteError {
          with the id that belongs to the rest"
     )]
     VerifierKey,
-    /// Longer than [`MAX_NOTE`].
+    /// Longer than [`MAX_NOTE_BYTES`].
     #[error("the note has {0} bytes; at most 65536 are allowed")]
     TooLarge(usize),
     /// More than [`MAX_SIGNATURES`] together.
@@ -93,7 +93,7 @@ pub fn gather<'a>(notes: impl IntoIterator<Item = &'a str>) -> Result<String, No
     }
     let lines: String = lines.values().map(Signature::line).collect();
     let note = format!("{text}\n{lines}");
-    if note.len() > MAX_NOTE {
+    if note.len() > MAX_NOTE_BYTES {
         return Err(NoteError::TooLarge(note.len()));
     }
     Ok(note)
@@ -101,7 +101,7 @@ pub fn gather<'a>(notes: impl IntoIterator<Item = &'a str>) -> Result<String, No
 
 /// The text, with its last newline, and the signatures.
 pub(crate) fn parse(note: &str) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
-    if note.len() > MAX_NOTE {
+    if note.len() > MAX_NOTE_BYTES {
         return Err(NoteError::TooLarge(note.len()));
     }
     if note.bytes().any(|byte| byte < 0x20 && byte != b'\n') || !note.ends_with('\n') {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_reader_would_take_is_not_gathered() {
+    fn notes_that_no_reader_accepts_are_not_gathered() {
         let sign = |number: usize, text: &str| {
             let key = SigningKey::from_seed(&format!("k{number}"), &[1; 32]).unwrap();
             key.sign(text)
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(gather([most.as_str()]), Ok(most.clone()));
         let many = MAX_SIGNATURES + 1;
         assert_eq!(gather(notes), Err(NoteError::Signatures(many)));
-        let text = "x".repeat(MAX_NOTE - 150) + "\n";
+        let text = "x".repeat(MAX_NOTE_BYTES - 150) + "\n";
         let (a, b) = (sign(1, &text), sign(2, &text));
         assert!(gather([a.as_str()]).is_ok());
         assert!(matches!(
@@ -236,8 +236,8 @@ mod tests {
             NoteError::SignatureLine(2)
         );
         assert_eq!(
-            open(&"x".repeat(MAX_NOTE + 1)),
-            NoteError::TooLarge(MAX_NOTE + 1)
+            open(&"x".repeat(MAX_NOTE_BYTES + 1)),
+            NoteError::TooLarge(MAX_NOTE_BYTES + 1)
         );
         let many = good.clone() + &"— other AAAAAAA=\n".repeat(MAX_SIGNATURES);
         assert_eq!(open(&many), NoteError::Format);

@@ -12,7 +12,7 @@ pub const TILE_WIDTH: u64 = 256;
 /// The highest level of a tile: eight tile levels span 2^64 entries.
 pub const MAX_TILE_LEVEL: u8 = 7;
 
-/// What a tile holds.
+/// The content of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// The entries themselves, each after its length in two bytes, big-endian.
@@ -24,7 +24,7 @@ pub enum Level {
 /// The name of a tile. Prints as its path below the log's prefix: `tile/0/x001/234.p/5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tile {
-    /// What it holds.
+    /// The content of the tile.
     pub level: Level,
     /// Its place in the level, from the left.
     pub index: u64,

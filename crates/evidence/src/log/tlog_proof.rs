@@ -6,13 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::note::{MAX_NOTE, VerifierKey, gather};
+use super::note::{MAX_NOTE_BYTES, VerifierKey, gather};
 use super::proof::{InclusionProof, MAX_PROOF_HASHES, ProofError};
 use super::tree::leaf_hash;
 use crate::hash::Hash;
 
 /// The longest proof that is read, in bytes.
-pub const MAX_TLOG_PROOF: usize = MAX_NOTE + 8 * 1024;
+pub const MAX_TLOG_PROOF_BYTES: usize = MAX_NOTE_BYTES + 8 * 1024;
 
 const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 
@@ -35,7 +35,7 @@ pub enum TlogProofError {
     /// Not in the format.
     #[error("line {0} of the proof does not follow c2sp.org/tlog-proof@v1")]
     Line(usize),
-    /// Longer than [`MAX_TLOG_PROOF`].
+    /// Longer than [`MAX_TLOG_PROOF_BYTES`].
     #[error("the proof has {0} bytes; at most 73728 are allowed")]
     TooLarge(usize),
     /// The signatures below the checkpoint are not in the order of [`gather`].
@@ -90,7 +90,7 @@ impl TlogProof {
     /// [`TlogProofError::Line`] names the line; [`TlogProofError::Signatures`];
     /// [`TlogProofError::Checkpoint`] when the checkpoint is no signed note.
     pub fn parse(text: &str) -> Result<Self, TlogProofError> {
-        if text.len() > MAX_TLOG_PROOF {
+        if text.len() > MAX_TLOG_PROOF_BYTES {
             return Err(TlogProofError::TooLarge(text.len()));
         }
         let (head, checkpoint) = text
@@ -247,7 +247,7 @@ mod tests {
         );
         assert_eq!(TlogProof::parse(&long), Err(TlogProofError::Line(131)));
         assert!(TlogProof::parse("").is_err());
-        assert!(TlogProof::parse(&"x".repeat(MAX_TLOG_PROOF + 1)).is_err());
+        assert!(TlogProof::parse(&"x".repeat(MAX_TLOG_PROOF_BYTES + 1)).is_err());
     }
 
     proptest::proptest! {

@@ -28,9 +28,9 @@ mod answer;
 mod fork;
 mod request;
 
-pub use answer::{Answer, AnswerError, MAX_ANSWER, SIZE_TYPE};
+pub use answer::{Answer, AnswerError, MAX_ANSWER_BYTES, SIZE_TYPE};
 pub use fork::{Fork, ForkError, Forked};
-pub use request::{AddCheckpoint, MAX_CONSISTENCY_LINES, MAX_REQUEST, RequestError};
+pub use request::{AddCheckpoint, MAX_CONSISTENCY_LINES, MAX_REQUEST_BYTES, RequestError};
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::note::VerifierKey;

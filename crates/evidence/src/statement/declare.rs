@@ -52,9 +52,9 @@ pub enum Signer {
 pub struct Declaration {
     /// The name, such as `device.claim`, as it stands in `act`.
     pub name: &'static str,
-    /// Who signs it.
+    /// The signer.
     pub signer: Signer,
-    /// What it does, in Markdown.
+    /// The effect of the act, in Markdown.
     pub doc: &'static str,
     /// The members of its terms, in no particular order: the encoding has its own.
     pub members: &'static [DeclaredMember],
@@ -65,15 +65,15 @@ pub struct Declaration {
 pub struct DeclaredMember {
     /// Its key in CBOR and in JSON.
     pub name: &'static str,
-    /// What it means, in Markdown.
+    /// The meaning of the member, in Markdown.
     pub doc: &'static str,
-    /// What its value looks like.
+    /// The form of its value.
     pub shape: Shape,
 }
 
 /// The terms of one statement.
 pub trait Terms: Sized + 'static {
-    /// How it was declared.
+    /// The declaration of the statement.
     const DECLARED: Declaration;
 
     /// The terms in `act`, if it is this statement.
@@ -219,7 +219,7 @@ macro_rules! statement {
         }
 
         impl $name {
-            /// How it was declared.
+            /// The declaration of the statement.
             pub const DECLARED: $crate::statement::declare::Declaration =
                 $crate::statement::declare::Declaration {
                     name: $act,

@@ -20,7 +20,7 @@ pub use existence::{Create, Remove};
 pub use grant::{Approve, End, Lasting, Open};
 pub use guest::{Admit, Dismiss, Guest, NamedPerson, Visitor, Whom};
 pub use hours::{Day, Hours, HoursError};
-pub use name::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
+pub use name::{AgentName, HallName, LONGEST_NAME_BYTES, NameError, ServiceName, StoreName};
 pub use names::{MOST_NAMES, Names, TooManyNames};
 pub use needs::{KeyNeed, Needs, approver};
 pub use public_key::{P256PublicKey, PublicKeyError};

@@ -119,7 +119,7 @@ fn every_cut_and_every_appended_byte_is_refused() {
 }
 
 #[test]
-fn what_does_not_belong_is_named() {
+fn the_error_names_a_member_that_does_not_belong() {
     let nonce = [0u8; 16];
     let realm = line("gate.example");
     let base = || {
@@ -188,10 +188,10 @@ fn what_does_not_belong_is_named() {
         DecodeError::Missing("device")
     );
     assert_eq!(
-        Statement::decode(&vec![0; MAX_STATEMENT + 1]),
+        Statement::decode(&vec![0; MAX_STATEMENT_BYTES + 1]),
         Err(DecodeError::TooLarge {
-            limit: MAX_STATEMENT,
-            got: MAX_STATEMENT + 1
+            limit: MAX_STATEMENT_BYTES,
+            got: MAX_STATEMENT_BYTES + 1
         })
     );
 }
@@ -212,7 +212,7 @@ fn the_longest_possible_statement_fits() {
         .into(),
     );
     statement.realm = long;
-    assert!(statement.encode().len() < MAX_STATEMENT);
+    assert!(statement.encode().len() < MAX_STATEMENT_BYTES);
     assert_eq!(Statement::decode(&statement.encode()), Ok(statement));
 }
 
@@ -275,7 +275,7 @@ fn rows(text: &mut String, of: &str, members: &[DeclaredMember]) {
 }
 
 #[test]
-fn the_documentation_is_what_is_declared() {
+fn the_documentation_agrees_with_the_declarations() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/statements.md");
     let declared = documentation();
     if std::env::var_os("HALLWAY_WRITE_DOCS").is_some() {

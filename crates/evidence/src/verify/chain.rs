@@ -18,7 +18,7 @@ use crate::statement::web::RegisterKey;
 pub(super) struct Fit {
     /// The steps about how they fit, and those about who allowed the keys.
     pub(super) sections: [Section; 2],
-    /// What follows, if every step holds.
+    /// The conclusion, if every step holds.
     pub(super) conclusion: Option<Conclusion>,
     /// What the bundle does not show about who allowed the keys.
     pub(super) missing: Vec<String>,

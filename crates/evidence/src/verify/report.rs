@@ -1,4 +1,4 @@
-//! What a verification found.
+//! The report of a verification.
 
 use std::fmt::Display;
 
@@ -16,12 +16,12 @@ use crate::timestamp::Timestamp;
 /// Every step of a verification, and what follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Whether everything holds.
+    /// Whether every step holds.
     pub holds: bool,
-    /// The first thing that is wrong, if something is.
+    /// The first step that failed, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// What follows, if everything holds.
+    /// The conclusion, if every step holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conclusion: Option<Conclusion>,
     /// What the bundle does not show about who allowed the keys. Where that was demanded, the
@@ -36,21 +36,21 @@ pub struct Report {
     pub parts: Vec<Part>,
 }
 
-/// What is wrong, and where.
+/// A step that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The section's title.
     pub section: String,
     /// The step's number, such as `log.2`.
     pub step: String,
-    /// What is wrong.
+    /// The fault, as a text for people.
     pub what: String,
 }
 
 /// Steps about one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Section {
-    /// What they are about.
+    /// The receipt or the question that the steps are about.
     pub title: String,
     /// The statement that was signed, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +88,7 @@ pub struct Conclusion {
 /// One act that allowed somebody a key or a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChainStep {
-    /// What was done.
+    /// The act.
     pub happened: Happened,
     /// The person who got the key or the role.
     pub person: PersonId,

@@ -30,7 +30,7 @@ pub const FRESH: Duration = Duration::from_secs(10 * 60);
 /// How far the clocks of two realms may be apart.
 pub const CLOCKS_APART: Duration = Duration::from_secs(2 * 60);
 
-/// Who stands at the door, and what the host asks of them.
+/// The visitor at the door, and the conditions of the host.
 #[derive(Debug, Clone, Copy)]
 pub struct Door<'a> {
     /// The host's realm.
@@ -41,7 +41,7 @@ pub struct Door<'a> {
     pub public_key: &'a P256PublicKey,
     /// The hash of the evidence that the certificate names.
     pub evidence: Hash,
-    /// What the host's own admissions allow this person, or a role that they have.
+    /// The rights that the host's own admissions allow this person, or a role that they have.
     pub allowed: &'a [Right],
     /// The longest that the host opens a hall for.
     pub longest: Duration,
@@ -49,7 +49,7 @@ pub struct Door<'a> {
     pub now: Timestamp,
 }
 
-/// What a visit says of itself, unchecked: it tells which admissions to look for before [`visit`]
+/// The claims of a visit, unchecked: they tell which admissions to look for before [`visit`]
 /// checks everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UncheckedVisit {

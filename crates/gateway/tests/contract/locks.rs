@@ -10,8 +10,8 @@ use hallway_door_hall::store::{
 use hallway_evidence::statement::hall::Rights;
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
 use hallway_hall::files::{
-    Depth, FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError, MOST_OF_HOLDER,
-    Owner, Scope, Taken,
+    Depth, FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError,
+    MOST_LOCKS_OF_HOLDER, Owner, Scope, Taken,
 };
 use hallway_spine::store::{EvidenceHash, Role, Store, StoreError};
 

@@ -1,4 +1,4 @@
-//! A realm made for tests: an authority, and whom it names.
+//! A realm for tests: an authority, and the parties that it names.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

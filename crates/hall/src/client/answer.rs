@@ -17,7 +17,7 @@ use crate::problem::Problem;
 /// How long an answer that is quick to give may take, and its content again.
 pub const ANSWER: Duration = Duration::from_secs(60);
 /// The longest answer in JSON, in bytes.
-const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+const LONGEST_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// The answer, or the problem that it states.
 ///
@@ -45,7 +45,7 @@ pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>
 }
 
 async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {
-    let whole = Limited::new(response.into_body(), LONGEST_ANSWER).collect();
+    let whole = Limited::new(response.into_body(), LONGEST_ANSWER_BYTES).collect();
     let whole = timeout(ANSWER, whole)
         .await
         .map_err(|_| slow("the other side", ANSWER))?;

@@ -88,7 +88,9 @@ pub async fn upgrade(
         .map_err(broken)?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         accepted(response).await?;
-        return Err(ClientError::Answer("it did not upgrade".to_owned()));
+        return Err(ClientError::Answer(
+            "the gateway did not upgrade the connection".to_owned(),
+        ));
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
     Ok(Box::new(TokioIo::new(upgraded)))

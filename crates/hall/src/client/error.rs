@@ -1,4 +1,4 @@
-//! What can go wrong between a client and a hall.
+//! Errors between a client and a hall.
 
 use std::io;
 use std::time::Duration;
@@ -87,7 +87,9 @@ pub(super) fn broken(error: &hyper::Error) -> ClientError {
         if let Some(rustls::Error::AlertReceived(alert)) = inner {
             return ClientError::Refused {
                 address: "the gateway".to_owned(),
-                reason: format!("it refuses this certificate ({alert:?}): open the hall again"),
+                reason: format!(
+                    "the gateway refuses this certificate ({alert:?}): open the hall again"
+                ),
             };
         }
         source = cause.source();

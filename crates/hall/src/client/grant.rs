@@ -1,4 +1,4 @@
-//! What the gateway says about a grant, as JSON.
+//! The gateway's answers about a grant, as JSON.
 
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_webauthn::wire::Base64Url;

@@ -31,7 +31,7 @@ use crate::pass::{Pass, Way};
 use crate::problem::{Code, IntoResponse, Problem};
 
 /// The longest answer with a lock, in bytes.
-const LONGEST_LOCK: usize = 64 * 1024;
+const LONGEST_LOCK_BYTES: usize = 64 * 1024;
 
 /// A store of a hall that is reached through another server than that of the hall.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Relayed<'_> {
                 None => Vec::new(),
             };
             let uri = format!("{}?lock", head.uri.path());
-            head.uri = uri.parse().map_err(|_| malformed("this is not a path"))?;
+            head.uri = uri.parse().map_err(|_| malformed("the path is invalid"))?;
             head.method = Method::POST;
             head.headers.remove(header::CONTENT_LENGTH);
             head.headers.remove(header::CONTENT_TYPE);
@@ -129,7 +129,7 @@ impl Relayed<'_> {
             if !matches!(status, StatusCode::OK | StatusCode::CREATED) {
                 return Ok(Foreign::new(response).release(asked).await);
             }
-            let whole = Limited::new(response.into_body(), LONGEST_LOCK).collect();
+            let whole = Limited::new(response.into_body(), LONGEST_LOCK_BYTES).collect();
             let whole = timeout(self.patience, whole).await;
             let whole = whole.map_err(|_| foreign::unusable())?;
             let whole = whole.map_err(|_| foreign::unusable())?.to_bytes();
@@ -165,7 +165,7 @@ fn moved_there(
     if let Some(query) = head.uri.query() {
         uri = format!("{uri}?{query}");
     }
-    let uri: Uri = uri.parse().map_err(|_| malformed("this is not a path"))?;
+    let uri: Uri = uri.parse().map_err(|_| malformed("the path is invalid"))?;
     let mut headers = passed_on(&head.headers);
     // The other side refuses in JSON, and this side in the form that the client wants.
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -174,7 +174,7 @@ fn moved_there(
         let destination = HeaderValue::try_from(there(&destination)?);
         headers.insert(
             DESTINATION,
-            destination.map_err(|_| malformed("this is not a path"))?,
+            destination.map_err(|_| malformed("the path is invalid"))?,
         );
     }
     if let Some(states) = States::of(&head.headers)? {
@@ -224,7 +224,7 @@ fn moved(place: &str, mount: &str, store: &StoreName) -> Result<String, Problem>
     let below = place
         .strip_prefix(mount)
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))
-        .ok_or_else(|| malformed("this is not in the store"))?;
+        .ok_or_else(|| malformed("the path is not in the store"))?;
     // The other side checks it as well. A path that leads out of the store must not get so far.
     FilePath::from_uri(below).map_err(malformed)?;
     Ok(format!("/files/{store}{below}"))

@@ -83,7 +83,7 @@ async fn a_grant_is_ended_at_home_without_waiting_for_the_host() {
 }
 
 #[tokio::test]
-async fn what_becomes_of_a_grant_at_home_is_what_is_said() {
+async fn the_result_of_ending_a_grant_is_that_of_home() {
     let realm = realm("bank.example");
     let (good, bad) = (StatusCode::NO_CONTENT, StatusCode::FORBIDDEN);
     for (at_host, at_home, ended) in [(bad, good, true), (good, bad, false)] {

@@ -8,20 +8,20 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest path, in bytes: what S3 takes as a key.
-pub const LONGEST_PATH: usize = 1024;
+pub const LONGEST_PATH_BYTES: usize = 1024;
 /// The longest segment, in bytes: what file systems take as a name.
-pub const LONGEST_SEGMENT: usize = 255;
+pub const LONGEST_SEGMENT_BYTES: usize = 255;
 /// The segment that stores keep for themselves, at any depth.
 pub const RESERVED: &str = ".hallway";
 
 /// A path that no file of a store can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// Longer than [`LONGEST_PATH`].
-    #[error("a path has at most {LONGEST_PATH} bytes")]
+    /// Longer than [`LONGEST_PATH_BYTES`].
+    #[error("a path has at most {LONGEST_PATH_BYTES} bytes")]
     TooLong,
-    /// A segment is longer than [`LONGEST_SEGMENT`].
-    #[error("a file name has at most {LONGEST_SEGMENT} bytes")]
+    /// A segment is longer than [`LONGEST_SEGMENT_BYTES`].
+    #[error("a file name has at most {LONGEST_SEGMENT_BYTES} bytes")]
     NameTooLong,
     /// A segment is empty, `.` or `..`.
     #[error("a path must not have a segment that is empty, '.' or '..'")]
@@ -55,7 +55,7 @@ impl FilePath {
     /// # Errors
     /// [`PathError`].
     pub fn from_uri(path: &str) -> Result<Self, PathError> {
-        if path.len() > 3 * LONGEST_PATH + 2 {
+        if path.len() > 3 * LONGEST_PATH_BYTES + 2 {
             return Err(PathError::TooLong);
         }
         // Split before decoding, so that %2F can't pass for a slash.
@@ -76,7 +76,7 @@ impl FilePath {
             check(&segment)?;
             decoded.push_str(&segment);
         }
-        if decoded.len() > LONGEST_PATH {
+        if decoded.len() > LONGEST_PATH_BYTES {
             return Err(PathError::TooLong);
         }
         Ok(Self(decoded))
@@ -148,7 +148,7 @@ fn check(segment: &str) -> Result<(), PathError> {
         segment if is_reserved(segment) => return Err(PathError::Reserved),
         _ => {}
     }
-    if segment.len() > LONGEST_SEGMENT {
+    if segment.len() > LONGEST_SEGMENT_BYTES {
         return Err(PathError::NameTooLong);
     }
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -244,7 +244,7 @@ impl FromStr for FilePath {
         if path.is_empty() {
             return Ok(Self::root());
         }
-        if path.len() > LONGEST_PATH {
+        if path.len() > LONGEST_PATH_BYTES {
             return Err(PathError::TooLong);
         }
         path.split('/').try_for_each(check)?;
@@ -367,13 +367,13 @@ mod tests {
 
     #[test]
     fn lengths_are_bounded() {
-        let name = "n".repeat(LONGEST_SEGMENT);
+        let name = "n".repeat(LONGEST_SEGMENT_BYTES);
         assert!(FilePath::from_uri(&name).is_ok());
         let error = FilePath::from_uri(&format!("{name}n"));
         assert_eq!(error, Err(PathError::NameTooLong));
         let error = FilePath::from_uri(&"n".repeat(4096));
         assert_eq!(error, Err(PathError::TooLong));
-        let deep = ["n"; LONGEST_PATH].join("/");
+        let deep = ["n"; LONGEST_PATH_BYTES].join("/");
         assert_eq!(FilePath::from_uri(&deep), Err(PathError::TooLong));
         assert_eq!(deep.parse::<FilePath>(), Err(PathError::TooLong));
     }

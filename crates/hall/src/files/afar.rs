@@ -31,10 +31,10 @@ use crate::problem::{Code, IntoResponse, Problem};
 /// How long the other side may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest list, in bytes.
-const LONGEST_LIST: usize = 4 * 1024 * 1024;
+const LONGEST_LIST_BYTES: usize = 4 * 1024 * 1024;
 /// The longest list of locks, in bytes: all that there can be, each with the longest path and
 /// owner.
-const LONGEST_LOCKS: usize = 16 * 1024 * 1024;
+const LONGEST_LOCKS_BYTES: usize = 16 * 1024 * 1024;
 
 /// Sends requests to another party.
 #[async_trait]
@@ -155,7 +155,7 @@ impl<S: Sends> There<S> {
         let uri = format!("{}/{}?{query}", self.root, path.to_uri());
         let request = Request::get(uri).body(body::empty());
         let request = request.map_err(|_| unusable())?;
-        json(&self.sends, request, LONGEST_LIST).await
+        json(&self.sends, request, LONGEST_LIST_BYTES).await
     }
 }
 
@@ -197,7 +197,7 @@ impl<S: Sends> Discovery for LocksThere<S> {
         let uri = format!("{}/{}?locks", self.there, path.to_uri());
         let request = Request::post(uri).body(body::empty());
         let request = request.map_err(|_| unusable())?;
-        match json(&self.sends, request, LONGEST_LOCKS).await {
+        match json(&self.sends, request, LONGEST_LOCKS_BYTES).await {
             Ok((locks, _)) => Ok(Some(locks)),
             Err(problem) if problem.status == NO_LOCKS.as_u16() => Ok(None),
             Err(problem) => Err(problem),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_left_out() {
+    fn invalid_names_are_left_out() {
         let names = ["", "..", ".hallway", "a/b", "c", "d\n"];
         let page = page(&names, None);
         // "" is not after nothing, so this order is good.

@@ -3,8 +3,8 @@
 //! A file is an object; a folder is a prefix that objects have in common, and an object `.hallway`
 //! in it keeps it when it is empty. Other programs keep a folder by an object whose key ends with a
 //! slash: that object goes with its folder and is no file. Objects whose keys no file can have are
-//! left out. Uploads that can be resumed are kept as objects of about [`PIECE`] bytes until they
-//! are whole.
+//! left out. Uploads that can be resumed are kept as objects of about [`PIECE_BYTES`] bytes until
+//! they are whole.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -43,7 +43,7 @@ mod transfer;
 mod writer;
 
 /// The size of the parts in which big objects are written, in bytes; S3 wants at least 5 MiB.
-pub const PIECE: usize = 8 * 1024 * 1024;
+pub const PIECE_BYTES: usize = 8 * 1024 * 1024;
 /// Objects that are copied at a time.
 const COPIES_AT_A_TIME: usize = 8;
 /// How often abandoned uploads are looked for.

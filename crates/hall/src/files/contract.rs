@@ -1,4 +1,4 @@
-//! The contract suite of stores: what each does, whatever it is made of.
+//! The contract suite of stores, which every kind of store passes.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -199,7 +199,7 @@ async fn many_small_files_take_their_places_each_for_itself(store: impl Store) {
         put(&store, "there", "old").await;
     }
     assert_eq!(names(&store, "").await.len(), 3 + 40 + 2);
-    let long = vec![7; usize::try_from(LONGEST_PACKED).unwrap() + 1];
+    let long = vec![7; usize::try_from(LONGEST_PACKED_BYTES).unwrap() + 1];
     store
         .put(&path("long"), Plan::default(), body([long]))
         .await

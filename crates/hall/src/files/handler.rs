@@ -68,7 +68,7 @@ struct Call<'d> {
     discovery: &'d dyn Discovery,
     store: Arc<dyn Store>,
     access: StoreAccess,
-    /// Where the store is mounted, without a slash at the end.
+    /// The path at which the store is mounted, without a slash at the end.
     mount: String,
     path: FilePath,
     /// Whether the path was written as that of a folder, with a slash at its end.

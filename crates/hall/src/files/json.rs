@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_told_without_words_of_others() {
+    fn an_error_repeats_no_words_of_the_sender() {
         let form = "a list of numbers";
         let wrong = |json: &str| read::<Vec<u8>>(json.as_bytes(), form).unwrap_err();
         assert_eq!(wrong("[1"), JsonError::Cut);

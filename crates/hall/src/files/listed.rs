@@ -1,5 +1,5 @@
-//! A folder's list as another party sends it: names in an order that ends, numbers that are
-//! possible, and no more of them than somebody can need.
+//! A folder's list as another party sends it: its names are in order, its numbers are possible, and
+//! it ends.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,9 +11,9 @@ const MOST_ENTRIES: usize = 1_000_000;
 /// The most mebibytes that they may take.
 const MOST_MEBIBYTES: usize = 512;
 /// The longest entity tag, in bytes.
-const LONGEST_TAG: usize = 256;
+const LONGEST_TAG_BYTES: usize = 256;
 /// The longest file that any system can hold, in bytes: offsets are signed numbers of 64 bits.
-const LONGEST_FILE: u64 = i64::MAX.unsigned_abs();
+const LONGEST_FILE_BYTES: u64 = i64::MAX.unsigned_abs();
 
 /// Why a list can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -86,11 +86,11 @@ fn in_order(after: Option<&str>, page: &Page) -> Result<(), ListError> {
 /// An entry whose members can be written: an impossible length is refused, a date is clamped to the
 /// years 1 to 9999, and an invalid tag is left out.
 pub(super) fn plain(entry: Entry) -> Result<Entry, ListError> {
-    if entry.bytes > LONGEST_FILE {
+    if entry.bytes > LONGEST_FILE_BYTES {
         return Err(ListError::Length(entry.bytes));
     }
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
-    let is_tag = |tag: &String| tag.len() <= LONGEST_TAG && tag.bytes().all(allowed);
+    let is_tag = |tag: &String| tag.len() <= LONGEST_TAG_BYTES && tag.bytes().all(allowed);
     Ok(Entry {
         modified_ms: entry
             .modified_ms
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_file_can_have_is_refused_or_left_out() {
+    fn members_that_no_file_can_have_are_refused_or_left_out() {
         let with = |bytes, modified_ms, etag: &str| {
             let entry = Entry {
                 bytes,
@@ -164,9 +164,9 @@ mod tests {
             };
             plain(entry).map(|entry| (entry.modified_ms, entry.etag))
         };
-        let tag = "e".repeat(LONGEST_TAG);
+        let tag = "e".repeat(LONGEST_TAG_BYTES);
         assert_eq!(
-            with(LONGEST_FILE, 7, &tag),
+            with(LONGEST_FILE_BYTES, 7, &tag),
             Ok((Some(7), Some(tag.clone())))
         );
         let latest = Ok((Some(LATEST_MS), None));

@@ -1,5 +1,5 @@
-//! Write locks (RFC 4918, 6 and 7): what they are, where they are kept, and what they forbid to
-//! whom.
+//! Write locks (RFC 4918, 6 and 7), the place where they are kept, and the changes that they
+//! forbid.
 //!
 //! A lock is on a path and not on the file that is there, so it holds for every store alike. The
 //! gateway that serves a store's requests keeps its locks where all gateways of the realm see them:
@@ -38,11 +38,11 @@ pub(super) const USUAL_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a lock lasts at most, unless it is refreshed.
 pub(super) const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The most locks of one holder, and of all together.
-pub const MOST_OF_HOLDER: u64 = 256;
-/// See [`MOST_OF_HOLDER`].
-pub const MOST_IN_ALL: u64 = 4096;
+pub const MOST_LOCKS_OF_HOLDER: u64 = 256;
+/// See [`MOST_LOCKS_OF_HOLDER`].
+pub const MOST_LOCKS_IN_ALL: u64 = 4096;
 /// The longest `owner` element of a lock, as XML, in bytes.
-const LONGEST_OWNER: usize = 512;
+const LONGEST_OWNER_BYTES: usize = 512;
 
 /// The name of a lock: 128 random bits, as text `urn:uuid:` and a UUID of version 4 (RFC 9562,
 /// 5.4). It is no secret: it counts only for the holder to whom it was given.
@@ -134,14 +134,14 @@ pub enum Scope {
     Shared,
 }
 
-/// Whom a lock's client names as its owner (RFC 4918, 14.17): an element of at most 512 bytes,
+/// The owner of a lock, as its client names it (RFC 4918, 14.17): an element of at most 512 bytes,
 /// which is kept in JSON and in a database as XML. That XML was parsed and is written anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner(Element);
 
 /// A text that is no `owner` element, or too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the owner of a lock must be an owner element of at most {LONGEST_OWNER} bytes")]
+#[error("the owner of a lock must be an owner element of at most {LONGEST_OWNER_BYTES} bytes")]
 pub struct OwnerError;
 
 impl Owner {
@@ -151,7 +151,7 @@ impl Owner {
     /// [`OwnerError`]: it is another one, or too long.
     pub(super) fn new(element: Element) -> Result<Self, OwnerError> {
         let owner = Self(element);
-        if owner.0.name.is_dav("owner") && owner.to_string().len() <= LONGEST_OWNER {
+        if owner.0.name.is_dav("owner") && owner.to_string().len() <= LONGEST_OWNER_BYTES {
             Ok(owner)
         } else {
             Err(OwnerError)
@@ -208,7 +208,7 @@ pub struct Lock {
     pub depth: Depth,
     /// Whether others may lock the same.
     pub scope: Scope,
-    /// Whom the client that took it names as its owner.
+    /// The owner that the client named when it took the lock.
     pub owner: Option<Owner>,
     /// Who may use it.
     pub holder: LockHolder,
@@ -228,11 +228,13 @@ pub enum Taken {
 /// Why locks can't be kept or asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum LocksError {
-    /// The holder has [`MOST_OF_HOLDER`].
-    #[error("this grant holds {MOST_OF_HOLDER} locks, as many as it may: unlock something first")]
+    /// The holder has [`MOST_LOCKS_OF_HOLDER`].
+    #[error(
+        "this grant holds {MOST_LOCKS_OF_HOLDER} locks, as many as it may: unlock something first"
+    )]
     TooManyOfHolder,
-    /// There are [`MOST_IN_ALL`].
-    #[error("there are {MOST_IN_ALL} locks, as many as there may be: try again later")]
+    /// There are [`MOST_LOCKS_IN_ALL`].
+    #[error("there are {MOST_LOCKS_IN_ALL} locks, as many as there may be: try again later")]
     TooMany,
     /// They can't be reached, for this reason.
     #[error("the locks cannot be read now: try again later")]
@@ -308,7 +310,7 @@ pub(crate) struct ShownLock {
     pub(super) depth: Depth,
     /// Whether others may lock the same.
     pub(super) scope: Scope,
-    /// Whom the client that took it names as its owner.
+    /// The owner that the client named when it took the lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) owner: Option<Owner>,
     /// How long it still lasts.
@@ -368,7 +370,10 @@ mod tests {
             .parse()
             .unwrap();
         assert_eq!(owner.to_string().parse(), Ok(owner));
-        let long = format!("<owner xmlns='DAV:'>{}</owner>", "x".repeat(LONGEST_OWNER));
+        let long = format!(
+            "<owner xmlns='DAV:'>{}</owner>",
+            "x".repeat(LONGEST_OWNER_BYTES)
+        );
         for wrong in ["", "Ada", "<owner/>", "<who xmlns='DAV:'/>", &long] {
             assert_eq!(wrong.parse::<Owner>(), Err(OwnerError), "{wrong}");
         }

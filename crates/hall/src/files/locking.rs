@@ -8,7 +8,7 @@
 //! | `LOCK` | write | a `lockinfo` element, `Depth`, `Timeout`; where nothing is, an empty file is made |
 //! | `LOCK` without content | write | refreshes the lock whose token stands in `If` |
 //! | `POST ?lock` | write | the same two [in JSON](crate::files::lock::Wish), answered in JSON |
-//! | `UNLOCK` | | `Lock-Token`; only by whoever took the lock |
+//! | `UNLOCK` | | `Lock-Token`; only by the client that took the lock |
 //! | `POST ?locks` | read | the locks around a file or folder, JSON |
 //!
 //! The two requests with `POST` are for our own servers that pass requests on: they write the XML

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::store::ByteStream;
 
 /// The longest file that goes into a pack, in bytes.
-pub const LONGEST_PACKED: u64 = 128 * 1024;
+pub const LONGEST_PACKED_BYTES: u64 = 128 * 1024;
 /// The most files in one pack.
-pub const MOST_PACKED: usize = 1024;
+pub const MOST_PACKED_FILES: usize = 1024;
 /// The longest head, in bytes: each byte of a path may be six in JSON.
-const LONGEST_HEAD: usize = 8 * 1024;
+const LONGEST_HEAD_BYTES: usize = 8 * 1024;
 
 /// What is said of a packed file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct PackWanted {
 pub fn add(pack: &mut Vec<u8>, head: &PackedHead, content: &[u8]) -> Result<(), PackError> {
     let head = serde_json::to_vec(head).map_err(|_| PackError::Head)?;
     let length = u32::try_from(head.len()).map_err(|_| PackError::Head)?;
-    if head.len() > LONGEST_HEAD {
+    if head.len() > LONGEST_HEAD_BYTES {
         return Err(PackError::Head);
     }
     pack.extend_from_slice(&length.to_be_bytes());
@@ -67,10 +67,10 @@ pub fn add(pack: &mut Vec<u8>, head: &PackedHead, content: &[u8]) -> Result<(), 
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// A head that is too long or malformed.
-    #[error("a file's head in a pack is at most {LONGEST_HEAD} bytes of JSON")]
+    #[error("a file's head in a pack is at most {LONGEST_HEAD_BYTES} bytes of JSON")]
     Head,
     /// A file that is too long.
-    #[error("a file in a pack has at most {LONGEST_PACKED} bytes")]
+    #[error("a file in a pack has at most {LONGEST_PACKED_BYTES} bytes")]
     Long,
     /// It ends in the middle of a file.
     #[error("the pack ends in the middle of a file")]
@@ -108,13 +108,13 @@ impl Unpacking {
         let mut length = [0; 4];
         length.copy_from_slice(&self.held.split_to(4));
         let length = u32::from_be_bytes(length) as usize;
-        if length > LONGEST_HEAD {
+        if length > LONGEST_HEAD_BYTES {
             return Err(PackError::Head);
         }
         self.need(length).await?;
         let head: PackedHead =
             serde_json::from_slice(&self.held.split_to(length)).map_err(|_| PackError::Head)?;
-        if head.bytes > LONGEST_PACKED {
+        if head.bytes > LONGEST_PACKED_BYTES {
             return Err(PackError::Long);
         }
         let bytes = usize::try_from(head.bytes).map_err(|_| PackError::Long)?;
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_pack_is_refused_without_being_held() {
+    async fn a_malformed_pack_is_refused_without_being_held() {
         let mut whole = Vec::new();
         add(&mut whole, &head("a", 5), b"hello").unwrap();
         for end in 1..whole.len() {
@@ -201,12 +201,12 @@ mod tests {
         let endless = arriving(&u32::MAX.to_be_bytes(), 4).next().await;
         assert!(matches!(endless, Err(PackError::Head)));
         let mut long = Vec::new();
-        add(&mut long, &head("a", LONGEST_PACKED + 1), b"").unwrap();
+        add(&mut long, &head("a", LONGEST_PACKED_BYTES + 1), b"").unwrap();
         assert!(matches!(
             arriving(&long, 1000).next().await,
             Err(PackError::Long)
         ));
-        let far = head(&"\u{1}".repeat(LONGEST_HEAD), 0);
+        let far = head(&"\u{1}".repeat(LONGEST_HEAD_BYTES), 0);
         assert!(matches!(add(&mut long, &far, b""), Err(PackError::Head)));
     }
 }

@@ -14,20 +14,21 @@ use crate::problem::{Code, Problem};
 /// The most properties that a file or folder has.
 pub(crate) const MOST_PROPERTIES: usize = 64;
 /// How long all of them are together, as XML, in bytes.
-pub(crate) const LONGEST_PROPERTIES: usize = 16 * 1024;
+pub(crate) const LONGEST_PROPERTIES_BYTES: usize = 16 * 1024;
 /// The most changes in one request.
 pub(super) const MOST_CHANGES: usize = 64;
 /// How long all of them are together, as XML, in bytes.
-const LONGEST_CHANGES: usize = 64 * 1024;
+const LONGEST_CHANGES_BYTES: usize = 64 * 1024;
 /// The longest changes of a request in JSON, in bytes: JSON may write each byte of the XML as two.
-pub(super) const LONGEST_WRITTEN_CHANGES: usize = 2 * LONGEST_CHANGES + 32 * MOST_CHANGES;
+pub(super) const LONGEST_WRITTEN_CHANGES_BYTES: usize =
+    2 * LONGEST_CHANGES_BYTES + 32 * MOST_CHANGES;
 
 /// The name of a property.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PropertyName(pub(super) Name);
 
 /// A property and its value: an element, which is kept as its XML. That XML is not longer than
-/// `LONGEST_PROPERTIES` and is read as the same element again.
+/// `LONGEST_PROPERTIES_BYTES` and is read as the same element again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadProperty {
     name: Name,
@@ -37,8 +38,8 @@ pub struct DeadProperty {
 /// Why an element is no property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PropertyError {
-    /// Longer than `LONGEST_PROPERTIES`.
-    #[error("a property has at most {LONGEST_PROPERTIES} bytes, written as XML")]
+    /// Longer than `LONGEST_PROPERTIES_BYTES`.
+    #[error("a property has at most {LONGEST_PROPERTIES_BYTES} bytes, written as XML")]
     Long,
     /// Its XML is not read.
     #[error("a property is not XML: {0}")]
@@ -87,7 +88,9 @@ pub enum ChangesError {
     #[error("a request changes at most {MOST_CHANGES} properties")]
     Many,
     /// Too long.
-    #[error("what a request sets and removes has at most {LONGEST_CHANGES} bytes, written as XML")]
+    #[error(
+        "what a request sets and removes has at most {LONGEST_CHANGES_BYTES} bytes, written as XML"
+    )]
     Long,
     /// A property of WebDAV itself is among them.
     #[error("properties of the namespace DAV: are set by the server only: leave them out")]
@@ -98,7 +101,7 @@ pub enum ChangesError {
 }
 
 /// The properties of a file or folder, each once, within the bounds of `MOST_PROPERTIES` and
-/// `LONGEST_PROPERTIES`.
+/// `LONGEST_PROPERTIES_BYTES`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties(BTreeMap<Name, DeadProperty>);
 
@@ -110,7 +113,7 @@ impl DeadProperty {
     pub(super) fn new(element: &Element) -> Result<Self, PropertyError> {
         let mut xml = String::new();
         element.write(&mut xml);
-        if xml.len() > LONGEST_PROPERTIES {
+        if xml.len() > LONGEST_PROPERTIES_BYTES {
             return Err(PropertyError::Long);
         }
         Element::parse(xml.as_bytes()).map_err(PropertyError::Kept)?;
@@ -126,7 +129,7 @@ impl DeadProperty {
         Self::new(&element(xml)?)
     }
 
-    /// What it is called.
+    /// The name of the property.
     pub(super) fn name(&self) -> &Name {
         &self.name
     }
@@ -139,7 +142,7 @@ impl DeadProperty {
 
 /// Reads what is not too long for a property.
 fn element(xml: &str) -> Result<Element, PropertyError> {
-    if xml.len() > LONGEST_PROPERTIES {
+    if xml.len() > LONGEST_PROPERTIES_BYTES {
         return Err(PropertyError::Long);
     }
     Element::parse(xml.as_bytes()).map_err(PropertyError::Xml)
@@ -165,7 +168,7 @@ impl TryFrom<WrittenChange> for PropertyChange {
 }
 
 impl PropertyChange {
-    /// What it changes.
+    /// The name of the property that it changes.
     pub(super) fn name(&self) -> &Name {
         match self {
             Self::Set(property) => property.name(),
@@ -212,7 +215,7 @@ impl TryFrom<Vec<PropertyChange>> for PropertyChanges {
         if changes.iter().any(|change| change.name().is_of_dav()) {
             return Err(ChangesError::Protected);
         }
-        if changes.iter().map(PropertyChange::length).sum::<usize>() > LONGEST_CHANGES {
+        if changes.iter().map(PropertyChange::length).sum::<usize>() > LONGEST_CHANGES_BYTES {
             return Err(ChangesError::Long);
         }
         Ok(Self(changes))
@@ -277,7 +280,7 @@ impl Properties {
 
     /// Whether there are not too many.
     fn bounded(&self) -> Result<(), StoreError> {
-        if self.0.len() > MOST_PROPERTIES || self.length() > LONGEST_PROPERTIES {
+        if self.0.len() > MOST_PROPERTIES || self.length() > LONGEST_PROPERTIES_BYTES {
             return Err(StoreError::Properties);
         }
         Ok(())
@@ -287,7 +290,7 @@ impl Properties {
     fn read(texts: &[String], unread: impl Fn(PropertyError)) -> Result<Self, StoreError> {
         // Before any XML is read.
         let bytes: usize = texts.iter().map(String::len).sum();
-        if texts.len() > MOST_PROPERTIES || bytes > LONGEST_PROPERTIES {
+        if texts.len() > MOST_PROPERTIES || bytes > LONGEST_PROPERTIES_BYTES {
             return Err(StoreError::Properties);
         }
         let mut properties = Self::default();
@@ -397,7 +400,7 @@ mod tests {
             .collect();
         let many = changes(&many.into()).unwrap();
         assert!(properties.clone().apply(many).is_err());
-        let half = "x".repeat(LONGEST_PROPERTIES / 2);
+        let half = "x".repeat(LONGEST_PROPERTIES_BYTES / 2);
         let long = [
             set(&format!("<c>{half}</c>")),
             set(&format!("<d>{half}</d>")),
@@ -407,9 +410,9 @@ mod tests {
     }
 
     #[test]
-    fn what_no_request_may_change_is_refused_with_its_reason() {
-        let long = "x".repeat(LONGEST_PROPERTIES);
-        let some = "x".repeat(LONGEST_PROPERTIES - 64);
+    fn changes_that_no_request_may_make_are_refused_with_the_reason() {
+        let long = "x".repeat(LONGEST_PROPERTIES_BYTES);
+        let some = "x".repeat(LONGEST_PROPERTIES_BYTES - 64);
         let many: Vec<_> = vec![set("<a/>"); MOST_CHANGES + 1];
         let much: Vec<_> = vec![set(&format!("<a>{some}</a>")); 5];
         for (wrong, why) in [
@@ -446,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_read_again() {
+    fn kept_properties_are_read_again() {
         let attributes: String = (0..32).map(|number| format!(" a{number}=''")).collect();
         let element = Element::parse(format!("<x{attributes}/>").as_bytes()).unwrap();
         assert!(DeadProperty::new(&element).is_ok());
@@ -458,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_counts_as_none_and_the_rest_stays() {
+    fn an_unreadable_property_counts_as_none_and_the_rest_stays() {
         let attributes: String = (0..33).map(|number| format!(" a{number}=''")).collect();
         let kept = serde_json::json!(["<a>1</a>", format!("<x{attributes}/>"), "<b"]);
         let kept = kept.to_string();
@@ -469,7 +472,7 @@ mod tests {
         for lost in ["", "[1]", "{}"] {
             assert!(Properties::from_bytes(lost.as_bytes(), &nowhere()).is_empty());
         }
-        let long = serde_json::json!(["<a>".to_owned() + &"x".repeat(LONGEST_PROPERTIES)]);
+        let long = serde_json::json!(["<a>".to_owned() + &"x".repeat(LONGEST_PROPERTIES_BYTES)]);
         assert!(Properties::from_bytes(long.to_string().as_bytes(), &nowhere()).is_empty());
         assert!(serde_json::from_value::<Properties>(long).is_err());
         let many = serde_json::json!(vec!["<a/>"; MOST_PROPERTIES + 1]);

@@ -1,4 +1,4 @@
-//! What a store of files can do. Every implementation passes one contract suite.
+//! The interface of a store of files. Every implementation passes one contract suite.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,8 +14,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::pack::LONGEST_PACKED;
-use super::property::{LONGEST_PROPERTIES, MOST_PROPERTIES, Properties, PropertyChanges};
+use super::pack::LONGEST_PACKED_BYTES;
+use super::property::{LONGEST_PROPERTIES_BYTES, MOST_PROPERTIES, Properties, PropertyChanges};
 use crate::dav::path::FilePath;
 use crate::problem::{Code, Problem};
 
@@ -255,16 +255,16 @@ pub enum StoreError {
     #[error("there is no such folder: make it first")]
     NoParent,
     /// A folder where a file is needed.
-    #[error("this is a folder")]
+    #[error("the path names a folder, not a file")]
     IsFolder,
     /// A file where a folder is needed.
-    #[error("this is a file, not a folder")]
+    #[error("the path names a file, not a folder")]
     IsFile,
     /// Something has that name already.
-    #[error("something has that name already")]
+    #[error("a file or folder has that name already")]
     Exists,
     /// A [`Condition`] does not hold.
-    #[error("it was changed in the meantime: look at it again")]
+    #[error("the file or folder was changed in the meantime: look at it again")]
     Precondition,
     /// An append that does not begin where the upload ends, which is at this byte.
     #[error("the upload is at byte {0}: go on from there")]
@@ -283,7 +283,8 @@ pub enum StoreError {
     WouldRemove,
     /// More dead properties than a file or folder may have.
     #[error(
-        "a file or folder has at most {MOST_PROPERTIES} properties of {LONGEST_PROPERTIES} bytes in all"
+        "a file or folder has at most {MOST_PROPERTIES} properties of {LONGEST_PROPERTIES_BYTES} \
+         bytes in all"
     )]
     Properties,
     /// No space, or a quota.
@@ -293,7 +294,7 @@ pub enum StoreError {
     /// replaced.
     #[error("the store does not allow that")]
     Denied,
-    /// What this store can't do.
+    /// The store can't do this at all.
     #[error("this store cannot do that: {0}")]
     Unsupported(&'static str),
     /// The sender broke off or was too slow.
@@ -302,7 +303,7 @@ pub enum StoreError {
     /// The store does not answer as it should; it may later.
     #[error("the store is out of order: try again later")]
     Unavailable(String),
-    /// Anything else.
+    /// Any other failure.
     #[error("the store failed")]
     Failed(String),
 }
@@ -361,7 +362,7 @@ impl From<StoreError> for Problem {
 
 /// A file that is open: its content stays the same while it is read, or reading fails.
 pub trait OpenFile: Send {
-    /// What it is.
+    /// The entry of the file.
     fn entry(&self) -> &Entry;
 
     /// Reads bytes `range`, which lies within it.
@@ -411,14 +412,14 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Reads small files, each as [`Store::open`] does, in their order. One that is longer than
-    /// [`LONGEST_PACKED`] is refused.
+    /// [`LONGEST_PACKED_BYTES`] is refused.
     async fn get_all(&self, paths: Vec<FilePath>) -> Vec<Result<(Entry, Bytes), StoreError>> {
         let getting: Vec<_> = paths
             .into_iter()
             .map(|path| async move {
                 let file = self.open(&path).await?;
                 let entry = file.entry().clone();
-                if entry.bytes > LONGEST_PACKED {
+                if entry.bytes > LONGEST_PACKED_BYTES {
                     return Err(StoreError::Unsupported("it is too long for a pack"));
                 }
                 let content: Vec<Bytes> = file.read(0..entry.bytes).try_collect().await?;

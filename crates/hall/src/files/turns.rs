@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::store::UploadId;
 
 /// Of how many uploads something is kept.
-const MOST_KEPT: usize = 1024;
+const MOST_KEPT_UPLOADS: usize = 1024;
 
 /// What is known of an upload between appends; lost with the process, and then computed again.
 pub(crate) type Kept<T> = OwnedMutexGuard<Option<T>>;
@@ -51,7 +51,7 @@ impl<T> Turns<T> {
         let cut = CancellationToken::new();
         let waiting = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            if lines.len() >= MOST_KEPT {
+            if lines.len() >= MOST_KEPT_UPLOADS {
                 // Uploads that nobody continued: what is kept of them can be computed again.
                 lines.retain(|_, line| Arc::strong_count(&line.kept) > 1);
             }
@@ -112,10 +112,10 @@ mod tests {
         let turns = Turns::<u64>::default();
         let mut held = turns.take(&UploadId::random().unwrap()).await;
         *held.kept = Some(1);
-        for _ in 0..MOST_KEPT + 10 {
+        for _ in 0..MOST_KEPT_UPLOADS + 10 {
             *turns.take(&UploadId::random().unwrap()).await.kept = Some(7);
         }
-        assert!(turns.lines.lock().unwrap().len() <= MOST_KEPT);
+        assert!(turns.lines.lock().unwrap().len() <= MOST_KEPT_UPLOADS);
         let id = held.id.clone();
         drop(held);
         assert_eq!(*turns.take(&id).await.kept, Some(1));

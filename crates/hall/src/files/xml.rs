@@ -12,17 +12,18 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 
 /// The longest document, in bytes.
-pub(super) const LONGEST_DOCUMENT: usize = 64 * 1024;
+pub(super) const LONGEST_DOCUMENT_BYTES: usize = 64 * 1024;
 /// How deep elements may be nested.
-const DEEPEST: usize = 32;
+const DEEPEST_ELEMENT: usize = 32;
 /// The most elements, attributes and declarations of namespaces together, and the most attributes
-/// of one element. With [`LONGEST_DOCUMENT`] they bound the memory: each namespace is held once.
+/// of one element. With [`LONGEST_DOCUMENT_BYTES`] they bound the memory: each namespace is held
+/// once.
 const MOST_PARTS: usize = 1024;
 const MOST_ATTRIBUTES: usize = 32;
 /// The longest name of a namespace, and the longest name in one, in bytes.
-const LONGEST_NAME: usize = 256;
+const LONGEST_NAME_BYTES: usize = 256;
 /// The longest name as written, with references to characters, in bytes.
-const LONGEST_WRITTEN: usize = 16 * LONGEST_NAME;
+const LONGEST_WRITTEN_NAME_BYTES: usize = 16 * LONGEST_NAME_BYTES;
 
 /// The namespace of WebDAV.
 pub(super) const DAV: &str = "DAV:";
@@ -93,7 +94,7 @@ pub enum XmlError {
     #[error("a name is invalid, or an attribute is there twice")]
     Name,
     /// A name that is too long.
-    #[error("a name or a namespace has more than {LONGEST_NAME} bytes")]
+    #[error("a name or a namespace has more than {LONGEST_NAME_BYTES} bytes")]
     LongName,
     /// A character that XML can't have (XML 1.0, 2.2).
     #[error("it has a character that cannot be in XML")]
@@ -102,10 +103,10 @@ pub enum XmlError {
     #[error("it is not one element")]
     Root,
     /// Too many bytes.
-    #[error("it has more than {LONGEST_DOCUMENT} bytes")]
+    #[error("it has more than {LONGEST_DOCUMENT_BYTES} bytes")]
     Long,
     /// Too deep.
-    #[error("its elements are nested more than {DEEPEST} deep")]
+    #[error("its elements are nested more than {DEEPEST_ELEMENT} deep")]
     Deep,
     /// Too many parts.
     #[error("it has more than {MOST_PARTS} elements, attributes and namespaces")]
@@ -168,7 +169,7 @@ impl Reading {
     fn name(&mut self, namespace: &ResolveResult<'_>, local: &[u8]) -> Result<Name, XmlError> {
         let namespace = match namespace {
             ResolveResult::Bound(namespace) => {
-                if namespace.0.len() > LONGEST_WRITTEN {
+                if namespace.0.len() > LONGEST_WRITTEN_NAME_BYTES {
                     return Err(XmlError::LongName);
                 }
                 let text = std::str::from_utf8(namespace.0).map_err(|_| XmlError::Encoding)?;
@@ -178,7 +179,7 @@ impl Reading {
             ResolveResult::Unbound => self.namespace("")?,
             ResolveResult::Unknown(_) => return Err(XmlError::Prefix),
         };
-        if local.len() > LONGEST_NAME {
+        if local.len() > LONGEST_NAME_BYTES {
             return Err(XmlError::LongName);
         }
         let local = String::from_utf8(local.to_vec()).map_err(|_| XmlError::Encoding)?;
@@ -192,7 +193,7 @@ impl Reading {
         if let Some(known) = self.namespaces.get(name) {
             return Ok(Arc::clone(known));
         }
-        if name.len() > LONGEST_NAME {
+        if name.len() > LONGEST_NAME_BYTES {
             return Err(XmlError::LongName);
         }
         if !is_text(name) {
@@ -240,7 +241,7 @@ impl Element {
     /// # Errors
     /// [`XmlError`].
     pub(super) fn parse(document: &[u8]) -> Result<Self, XmlError> {
-        if document.len() > LONGEST_DOCUMENT {
+        if document.len() > LONGEST_DOCUMENT_BYTES {
             return Err(XmlError::Long);
         }
         let document = utf8(document)?;
@@ -253,7 +254,7 @@ impl Element {
             let event = reader.read_event_into(&mut buffer)?;
             let done = match &event {
                 Event::Start(start) | Event::Empty(start) => {
-                    if open.len() == DEEPEST {
+                    if open.len() == DEEPEST_ELEMENT {
                         return Err(XmlError::Deep);
                     }
                     if open.is_empty() && root.is_some() {

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_files_need_goes_along() {
+    fn only_headers_that_files_need_are_passed_on() {
         let given = HeaderMap::from_iter([
             (header::COOKIE, HeaderValue::from_static("session=1")),
             (header::AUTHORIZATION, HeaderValue::from_static("Bearer x")),

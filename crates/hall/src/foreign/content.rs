@@ -12,7 +12,7 @@ use crate::body::{AnyBody, Body};
 const DRAWING_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What an answer says about others' bytes that are kept here.
+/// The headers of an answer with others' bytes that are kept here.
 #[derive(Debug, Clone, Copy)]
 pub struct Content<'a> {
     /// Their type.

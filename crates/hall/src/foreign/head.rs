@@ -13,9 +13,9 @@ use crate::dav::methods::{CLASSES, CLASSES_WITH_LOCKS, METHODS, METHODS_WITH_LOC
 use crate::dav::unmet::Unmet;
 
 /// The longest entity tag that is passed on, in bytes.
-const LONGEST_TAG: usize = 256;
+const LONGEST_TAG_BYTES: usize = 256;
 /// The longest digest that is read, in bytes: base64 of a SHA-256 and what stands around it.
-const LONGEST_DIGEST: usize = 512;
+const LONGEST_DIGEST_BYTES: usize = 512;
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
@@ -120,8 +120,8 @@ pub(super) fn remade(
     Some(made)
 }
 
-/// What a refusal says besides its problem: how long the file is, where the upload stands, or what
-/// is locked.
+/// The headers of a refusal besides its problem: the length of the file, the offset of the upload,
+/// or the lock.
 pub(super) fn of_refusal(status: StatusCode, foreign: &HeaderMap, made: &mut HeaderMap) {
     if status == StatusCode::RANGE_NOT_SATISFIABLE
         && let Some(all) = text(foreign, &header::CONTENT_RANGE)
@@ -173,7 +173,7 @@ fn one_of(headers: &HeaderMap, name: &HeaderName, known: &[&'static str]) -> Opt
 fn etag(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = text(headers, &header::ETAG)?;
     let inner = tag.strip_prefix('"')?.strip_suffix('"')?;
-    let fits = inner.len() <= LONGEST_TAG;
+    let fits = inner.len() <= LONGEST_TAG_BYTES;
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
     (fits && inner.bytes().all(allowed))
         .then(|| HeaderValue::try_from(format!("\"{inner}\"")).ok())
@@ -188,7 +188,7 @@ fn date(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// The SHA-256 among the digests (RFC 9530, 3).
 fn digest(headers: &HeaderMap) -> Option<HeaderValue> {
-    let said = text(headers, &REPR_DIGEST).filter(|said| said.len() <= LONGEST_DIGEST)?;
+    let said = text(headers, &REPR_DIGEST).filter(|said| said.len() <= LONGEST_DIGEST_BYTES)?;
     let sha256 = digest::read(said).ok()??;
     digest::value(&sha256)
 }

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_name_gives_is_on_the_list() {
+    fn every_type_by_name_is_on_the_list() {
         for ending in [
             "png", "jpg", "gif", "webp", "avif", "pdf", "json", "csv", "txt", "html", "",
         ] {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_say_counts_only_if_it_is_on_the_list() {
+    fn a_type_that_others_state_counts_only_if_it_is_on_the_list() {
         let declared = |text| MediaType::declared(Some(&HeaderValue::from_static(text))).as_str();
         assert_eq!(
             declared("text/plain; charset=utf-7"),

@@ -17,7 +17,7 @@ const LONGEST_BYTES: usize = 64 * 1024;
 /// How long reading a refusal may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest code, in bytes.
-const LONGEST_CODE: usize = 48;
+const LONGEST_CODE_BYTES: usize = 48;
 
 /// The members of problem details (RFC 9457) that count.
 #[derive(Default, Deserialize)]
@@ -52,7 +52,7 @@ pub fn said(status: u16, code: &str, detail: &str) -> Problem {
 /// characters that change the text around it.
 pub(crate) fn told(status: u16, code: &str, detail: &str) -> Problem {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_code = (1..=LONGEST_CODE).contains(&code.len()) && code.bytes().all(plain);
+    let is_code = (1..=LONGEST_CODE_BYTES).contains(&code.len()) && code.bytes().all(plain);
     let detail = match detail {
         "" => "the other side refuses this".to_owned(),
         detail => Line::nearest(detail).to_string(),

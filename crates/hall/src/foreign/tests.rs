@@ -208,7 +208,7 @@ async fn values_of_headers_are_read_and_written_again() {
 }
 
 #[tokio::test]
-async fn a_status_fits_what_was_asked() {
+async fn a_status_has_to_fit_the_request() {
     let plain = asked("GET", "/files/data/a", &[]);
     let ranged = asked("GET", "/files/data/a", &[("range", "bytes=0-4")]);
     let kept = asked("GET", "/files/data/a", &[("if-none-match", "\"x\"")]);

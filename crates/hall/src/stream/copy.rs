@@ -28,7 +28,7 @@ enum State {
 #[derive(Debug, Default)]
 pub(super) struct Half {
     state: State,
-    /// What was read; empty and without memory while nothing flows.
+    /// The bytes that were read; empty and without memory while nothing flows.
     buffer: Vec<u8>,
     /// How much of it was written.
     written: usize,

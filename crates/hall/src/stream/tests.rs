@@ -33,7 +33,7 @@ async fn bytes_arrive_in_order_and_are_counted() {
 }
 
 #[tokio::test]
-async fn what_is_held_back_by_a_buffering_writer_is_flushed_when_nothing_more_comes() {
+async fn bytes_in_a_buffering_writer_are_flushed_when_no_more_bytes_come() {
     let (mut near, here) = duplex(100);
     let (there, mut far) = duplex(100);
     let there = tokio::io::BufWriter::new(there);
@@ -57,7 +57,7 @@ async fn a_side_that_breaks_ends_the_other() {
 }
 
 #[tokio::test]
-async fn what_came_before_a_break_is_passed_on() {
+async fn bytes_before_a_break_are_passed_on() {
     let (mut near, here) = duplex(100);
     let reader = breaking_after(b"last words");
     let joined = tokio::spawn(async move { join(here, reader, &Flow::default()).await });

@@ -134,7 +134,7 @@ async fn a_stream_leads_to_an_agents_service() {
 }
 
 #[tokio::test]
-async fn what_is_not_on_the_list_is_not_reached() {
+async fn a_service_that_is_not_on_the_list_is_not_reached() {
     let site = Site::new(Provided::default(), &["connect:echo"]).await;
     let (_stop, mut events) = site.agent(echo().await);
     events.recv().await.unwrap();

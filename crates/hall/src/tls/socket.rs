@@ -16,7 +16,7 @@ use crate::spare;
 #[derive(Debug)]
 pub struct Socket<T> {
     inner: T,
-    /// What was read; empty and without memory when all of it was taken.
+    /// The bytes that were read; empty and without memory when all of it was taken.
     buffer: Vec<u8>,
     /// How much of it was taken.
     taken: usize,

@@ -141,7 +141,7 @@ async fn nobody_comes_in_without_a_certificate() {
 }
 
 #[tokio::test]
-async fn a_client_refuses_whoever_is_not_the_gateway() {
+async fn a_client_refuses_a_server_that_is_not_the_gateway() {
     let (bank, shop) = (realm("bank.example"), realm("shop.example"));
     let now = now_ms();
     let names = || vec!["localhost".to_owned()];

@@ -13,7 +13,7 @@ use super::BackupError;
 use crate::batch::{self, Replayed};
 use crate::error::{KeyFileError, at};
 use crate::journal::{open_batch, seal, split_batch};
-use crate::protection::{FileKind, HEADER_LENGTH, Protection, WrappingKey};
+use crate::protection::{FileKind, HEADER_BYTES, Protection, WrappingKey};
 use crate::soft_key::SoftKey;
 
 /// A backup is read whole: this bounds the memory. 10,000 passkeys take a few megabytes.
@@ -68,7 +68,7 @@ fn unseal(bytes: &[u8], protection: &Protection) -> Result<Vec<Zeroizing<Vec<u8>
         return Err(BackupError::NotABackup);
     }
     let (header, body) = bytes
-        .split_first_chunk::<HEADER_LENGTH>()
+        .split_first_chunk::<HEADER_BYTES>()
         .ok_or(BackupError::NotABackup)?;
     let (_, data_key) =
         WrappingKey::open(FileKind::Passkeys, header, protection).map_err(|error| match error {
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_backup_is_refused() {
+    fn a_file_that_is_no_backup_is_refused() {
         let protection = Protection::OperatorKey([7; 32].into());
         let (header, key) = WrappingKey::new(FileKind::Passkeys, &protection)
             .unwrap()

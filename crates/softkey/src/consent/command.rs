@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_code_decides_by_what_it_is_told() {
+    fn the_exit_code_of_the_program_decides() {
         let folder = tempfile::tempdir().unwrap();
         let told = "test \"$HALLWAY_OPERATION $HALLWAY_RELYING_PARTY $HALLWAY_USER\" = \
                     'register gate.example ada'";
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_no() {
+    fn a_missing_program_counts_as_no() {
         let (wait, _) = patient();
         let mut asker = ConsentCommand::new("/nowhere".into());
         assert_eq!(asker.ask(&QUESTION, &wait), Answer::Denied);

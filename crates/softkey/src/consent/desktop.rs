@@ -18,7 +18,7 @@ pub struct DesktopNotification;
 
 /// The program that shows the notification.
 const PROGRAM: &str = "notify-send";
-/// What it prints when the owner allows.
+/// The output of the program when the owner allows.
 const ALLOW: &str = "allow";
 
 impl Asker for DesktopNotification {

@@ -242,7 +242,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_not_named_is_refused() {
+    fn questions_that_the_policy_does_not_name_are_refused() {
         let mut policy: ConsentPolicy = POLICY.parse().unwrap();
         assert_eq!(policy.decide(&SIGN_IN, 0), Ok(()));
         let hash = digest(&SHA256, b"gate.example");
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_often_than_it_says_in_any_minute() {
+    fn a_rule_grants_at_most_per_minute_in_any_minute() {
         let mut policy: ConsentPolicy = POLICY.parse().unwrap();
         for (now_ms, decision) in [
             (0, Ok(())),

@@ -1,4 +1,4 @@
-//! A program that decides, or asks somebody who decides.
+//! A program that decides, or asks the owner.
 
 use std::io;
 use std::os::unix::process::CommandExt;

@@ -126,7 +126,7 @@ pub(crate) fn variables(question: &Question<'_>) -> Vec<(&'static str, String)> 
     }
 }
 
-/// What a signature will take.
+/// The condition under which the key will sign.
 const fn demand(policy: SigningPolicy) -> &'static str {
     match policy {
         SigningPolicy::Unattended => "nothing",

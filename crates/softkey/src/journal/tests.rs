@@ -15,7 +15,7 @@ fn new_file() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn what_was_committed_is_there_after_opening_again() {
+fn committed_changes_are_there_after_opening_again() {
     let (_folder, path) = new_file();
     let mut journal = Journal::open(&path, &operator()).unwrap();
     journal
@@ -69,13 +69,13 @@ fn a_change_before_the_last_batch_is_damage() {
     journal.commit(&[Change::Put(B, b"second")]).unwrap();
     drop(journal);
     let whole = std::fs::read(&path).unwrap();
-    for at in HEADER_LENGTH + 4..first {
+    for at in HEADER_BYTES + 4..first {
         let mut changed = whole.clone();
         changed[at] ^= 1;
         std::fs::write(&path, changed).unwrap();
         assert!(matches!(
             Journal::open(&path, &operator()),
-            Err(KeyFileError::Damaged { offset }) if offset == HEADER_LENGTH as u64
+            Err(KeyFileError::Damaged { offset }) if offset == HEADER_BYTES as u64
         ));
     }
 }
@@ -165,7 +165,7 @@ fn only_the_owner_may_read_the_file() {
 }
 
 #[test]
-fn what_is_not_a_key_file_is_refused() {
+fn other_files_than_key_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     for bytes in [&b""[..], &b"hallway key\n"[..], &[0x41; 4096]] {
@@ -235,7 +235,7 @@ fn an_older_copy_is_behind_its_witness() {
 }
 
 #[test]
-fn what_the_witness_cannot_note_is_not_committed() {
+fn a_change_that_the_witness_cannot_note_is_not_committed() {
     let (folder, path) = new_file();
     let elsewhere = folder.path().join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_field_of_aes() {
+    fn the_field_is_that_of_aes() {
         // FIPS 197, section 4.2.
         assert_eq!(multiply(0x57, 0x83), 0xc1);
         assert_eq!(multiply(0x57, 0x13), 0xfe);

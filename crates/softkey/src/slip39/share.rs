@@ -7,7 +7,7 @@ use super::ShareError;
 use super::checksum::{CHECKSUM_WORDS, checksum, holds};
 use super::field::Point;
 
-/// What all shares of a secret have in common.
+/// The values that all shares of a secret have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Common {
     /// 15 random bits.

@@ -26,7 +26,7 @@ fn all_of_satoshilabs_vectors() {
 }
 
 #[test]
-fn any_enough_shares_bring_the_secret_back_and_fewer_do_not() {
+fn enough_shares_restore_the_secret_and_fewer_do_not() {
     let secret = [7; 32];
     for (threshold, count) in [(2, 2), (2, 3), (3, 5), (16, 16)] {
         let shares = split(&secret, threshold, count).unwrap();

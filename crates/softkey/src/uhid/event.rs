@@ -5,9 +5,9 @@ use hallway_authenticator::DEVICE_VERSION;
 use hallway_ctap::ctaphid::{REPORT_LENGTH, Report};
 
 /// The longest event (`struct uhid_event`): type and `struct uhid_create2_req`.
-pub(crate) const EVENT_LENGTH: usize = 4 + 128 + 64 + 64 + 2 + 2 + 4 * 4 + DATA_MAX;
+pub(crate) const EVENT_BYTES: usize = 4 + 128 + 64 + 64 + 2 + 2 + 4 * 4 + MAX_DATA_BYTES;
 /// UHID_DATA_MAX and HID_MAX_DESCRIPTOR_SIZE.
-const DATA_MAX: usize = 4096;
+const MAX_DATA_BYTES: usize = 4096;
 
 const OUTPUT: u32 = 6;
 const GET_REPORT: u32 = 9;
@@ -63,7 +63,7 @@ pub(crate) enum FromKernel {
 
 /// UHID_CREATE2. Vendor and product are 0: this is nobody's USB device.
 pub(crate) fn create() -> Vec<u8> {
-    let mut event = Vec::with_capacity(EVENT_LENGTH);
+    let mut event = Vec::with_capacity(EVENT_BYTES);
     event.extend(CREATE2.to_ne_bytes());
     event.extend(NAME.as_bytes());
     event.resize(4 + 128 + 64 + 64, 0);
@@ -115,7 +115,7 @@ fn read(event: &[u8]) -> Option<FromKernel> {
     let (kind, body) = event.split_first_chunk::<4>()?;
     match u32::from_ne_bytes(*kind) {
         OUTPUT => {
-            let (data, rest) = body.split_first_chunk::<DATA_MAX>()?;
+            let (data, rest) = body.split_first_chunk::<MAX_DATA_BYTES>()?;
             let (size, _) = rest.split_first_chunk::<2>()?;
             let data = data.get(..usize::from(u16::from_ne_bytes(*size)))?;
             report(data).map(FromKernel::Output)
@@ -157,7 +157,7 @@ mod tests {
     fn output(data: &[u8]) -> Vec<u8> {
         let mut event = OUTPUT.to_ne_bytes().to_vec();
         event.extend(data);
-        event.resize(4 + DATA_MAX, 0);
+        event.resize(4 + MAX_DATA_BYTES, 0);
         event.extend((data.len() as u16).to_ne_bytes());
         event.push(OUTPUT_REPORT);
         event
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(event[260..262], 34_u16.to_ne_bytes());
         assert_eq!(event[262..264], BUS_USB.to_ne_bytes());
         assert_eq!(event[280..], DESCRIPTOR);
-        assert_eq!(EVENT_LENGTH, 4376);
+        assert_eq!(EVENT_BYTES, 4376);
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slow_way_is_answered() {
+    fn get_report_and_set_report_are_answered() {
         let mut event = SET_REPORT.to_ne_bytes().to_vec();
         event.extend(9_u32.to_ne_bytes());
         event.extend([0, OUTPUT_REPORT]);

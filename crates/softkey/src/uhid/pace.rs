@@ -1,4 +1,4 @@
-//! How fast reports go to the clients: as from a device on a wire.
+//! The pace of reports to the clients: that of a device on a wire.
 
 use std::time::{Duration, Instant};
 

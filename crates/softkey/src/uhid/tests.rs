@@ -16,7 +16,7 @@ struct Kernel(UnixDatagram);
 
 impl Kernel {
     fn hear(&self) -> Vec<u8> {
-        let mut event = [0; EVENT_LENGTH];
+        let mut event = [0; EVENT_BYTES];
         let length = self.0.recv(&mut event).unwrap();
         event[..length].to_vec()
     }

@@ -13,7 +13,7 @@ use crate::sha256;
 use crate::store::MetadataState;
 
 /// The most bytes of one local statement.
-const MAX_STATEMENT: u64 = 1 << 20;
+const MAX_STATEMENT_BYTES: u64 = 1 << 20;
 /// The most local statements.
 const MAX_STATEMENTS: usize = 1000;
 
@@ -155,10 +155,10 @@ impl Statements {
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     fs::File::open(path)
-        .and_then(|file| file.take(MAX_STATEMENT + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_STATEMENT_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MAX_STATEMENT {
-        return Err(format!("longer than {MAX_STATEMENT} bytes"));
+    if bytes.len() as u64 > MAX_STATEMENT_BYTES {
+        return Err(format!("longer than {MAX_STATEMENT_BYTES} bytes"));
     }
     Ok(bytes)
 }

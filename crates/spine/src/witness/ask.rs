@@ -6,7 +6,7 @@ use axum::http::header;
 use futures_util::future::join_all;
 use hallway_evidence::causes;
 use hallway_evidence::log::AddCheckpoint;
-use hallway_evidence::log::witness::{Answer, AnswerError, MAX_ANSWER};
+use hallway_evidence::log::witness::{Answer, AnswerError, MAX_ANSWER_BYTES};
 use tokio::task::JoinSet;
 
 use super::peers::{self, Peer};
@@ -289,8 +289,8 @@ async fn post(witness: &Peer, request: &AddCheckpoint, note: &str) -> Result<Ans
     let media_type = media_type.unwrap_or_default().trim().to_owned();
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            let why = format!("its answer is longer than {MAX_ANSWER} bytes");
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            let why = format!("its answer is longer than {MAX_ANSWER_BYTES} bytes");
             return Err(AskError::Unreachable(why));
         }
         body.extend_from_slice(&chunk);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hallway_api::Problem;
 use hallway_hall::body;
 use hallway_hall::client::{self, ClientError};
-use hallway_hall::files::{LONGEST_PACKED, PackedHead, add_to_pack};
+use hallway_hall::files::{LONGEST_PACKED_BYTES, PackedHead, add_to_pack};
 use hallway_hall::foreign::PACK;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
@@ -44,7 +44,7 @@ pub(super) fn pack(work: &[(&RelativePath, Task)], source: &Listing) -> Vec<Job>
             Some(Entry::File(file)) => file.bytes,
             _ => u64::MAX,
         };
-        if *task != Task::Copy || bytes > LONGEST_PACKED {
+        if *task != Task::Copy || bytes > LONGEST_PACKED_BYTES {
             jobs.push(Job::One((*path).clone(), *task));
             continue;
         }
@@ -167,12 +167,12 @@ fn read(
     let mut file = File::open(source).map_err(failed)?;
     let before = file.metadata().map_err(failed)?;
     let mut content = Vec::new();
-    let mut bounded = (&mut file).take(LONGEST_PACKED + 1);
+    let mut bounded = (&mut file).take(LONGEST_PACKED_BYTES + 1);
     bounded.read_to_end(&mut content).map_err(failed)?;
     let after = file.metadata().map_err(failed)?;
     unchanged(source, &before, &after)?;
     let bytes = content.len() as u64;
-    if bytes != before.len() || bytes > LONGEST_PACKED {
+    if bytes != before.len() || bytes > LONGEST_PACKED_BYTES {
         return Err(HallCommandError::Changed(source.to_owned()));
     }
     let head = PackedHead {
@@ -208,13 +208,13 @@ mod tests {
             source.insert(path(name), Entry::File(entry));
             path(name)
         };
-        let large = file("large", LONGEST_PACKED + 1);
+        let large = file("large", LONGEST_PACKED_BYTES + 1);
         let same = file("same", 5);
         let small: Vec<_> = (0..600)
             .map(|n| file(&format!("small/{n:03}"), 1))
             .collect();
         let middle: Vec<_> = (0..10)
-            .map(|n| file(&format!("middle/{n}"), LONGEST_PACKED))
+            .map(|n| file(&format!("middle/{n}"), LONGEST_PACKED_BYTES))
             .collect();
         let mut work = vec![(&large, Task::Copy), (&same, Task::Compare)];
         work.extend(small.iter().chain(&middle).map(|path| (path, Task::Copy)));
@@ -236,7 +236,7 @@ mod tests {
     fn a_file_that_cannot_be_read_is_left_out_and_said() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "hello").unwrap();
-        let long = vec![0; usize::try_from(LONGEST_PACKED).unwrap() + 1];
+        let long = vec![0; usize::try_from(LONGEST_PACKED_BYTES).unwrap() + 1];
         std::fs::write(folder.path().join("grown"), long).unwrap();
         let files = ["a", "gone", "grown"].map(|name| (path(name), Expected::Nothing));
         let (pack, sent) = read_all(folder.path(), &files);

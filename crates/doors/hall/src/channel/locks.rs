@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use hallway_evidence::{GrantId, Timestamp};
 use hallway_hall::StoreName;
 use hallway_hall::files::{
-    FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError, MOST_IN_ALL,
-    MOST_OF_HOLDER, StoreAccess, Taken, conflicting,
+    FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError, MOST_LOCKS_IN_ALL,
+    MOST_LOCKS_OF_HOLDER, StoreAccess, Taken, conflicting,
 };
 use hallway_spine::store::{Store, StoreError, Transient, Unit};
 
@@ -112,10 +112,10 @@ impl Locks for DatabaseLocks {
                     return Ok(Taken::No(other.clone()));
                 }
                 let (of_holder, in_all) = unit.hall_locks().count(lock.holder, now).await?;
-                if of_holder >= MOST_OF_HOLDER {
+                if of_holder >= MOST_LOCKS_OF_HOLDER {
                     return Err(GivenUp::Locks(LocksError::TooManyOfHolder));
                 }
-                if in_all >= MOST_IN_ALL {
+                if in_all >= MOST_LOCKS_IN_ALL {
                     return Err(GivenUp::Locks(LocksError::TooMany));
                 }
                 unit.hall_locks().add(store, lock).await?;

@@ -16,7 +16,7 @@ use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
 use hallway_api::hall::Certified;
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
-use hallway_evidence::{MAX_BUNDLE, RealmName};
+use hallway_evidence::{MAX_BUNDLE_BYTES, RealmName};
 use hallway_hall::files::serve_stores;
 use hallway_hall::{Renewed, Svid, stream};
 use hallway_spine::Gateway;
@@ -181,7 +181,7 @@ pub fn all() -> Vec<HallRoute> {
 /// The bounds of the evidence that a visitor brings.
 const EVIDENCE: Bounds = Bounds {
     body: Takes::Whole {
-        bytes: MAX_BUNDLE,
+        bytes: MAX_BUNDLE_BYTES,
         within: Duration::from_secs(20),
     },
     at_once: AtOnce { total: 32, each: 4 },

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hallway_api::{Code, Problem};
 use hallway_evidence::{Origin, RealmName, causes};
-use hallway_hall::{LONGEST_BUNDLE, LocalNames};
+use hallway_hall::{LONGEST_BUNDLE_BYTES, LocalNames};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode};
 use zeroize::Zeroizing;
@@ -137,7 +137,7 @@ impl Fetcher {
         let description = self.get(origin, "/api/realm", MAX_ANSWER_BYTES).await?;
         let description: Description = serde_json::from_slice(&description)?;
         let path = description.bundle_path(origin)?;
-        let document = self.get(origin, path, LONGEST_BUNDLE).await?;
+        let document = self.get(origin, path, LONGEST_BUNDLE_BYTES).await?;
         Ok(description.check(origin, document)?)
     }
 

@@ -164,7 +164,7 @@ fn a_rewritten_log_does_not_fit_its_checkpoint() {
 }
 
 #[test]
-fn a_log_that_signs_for_more_than_is_there_is_read_to_the_end_of_what_is_there() {
+fn a_log_that_signs_for_missing_entries_is_read_to_its_last_entry() {
     let (mut memory, head) = log(&(0..300).map(entry).collect::<Vec<_>>());
     let boast = Checkpoint::new(key().name(), 1 << 40, head.root).unwrap();
     memory

@@ -1,11 +1,11 @@
 //! A witness's answer, as the log reads it.
 
 use super::super::cosignature::CosignerKey;
-use super::super::note::{MAX_NOTE, NoteError};
+use super::super::note::{MAX_NOTE_BYTES, NoteError};
 use super::request::size;
 
 /// The longest answer that is read, in bytes.
-pub const MAX_ANSWER: usize = MAX_NOTE / 2;
+pub const MAX_ANSWER_BYTES: usize = MAX_NOTE_BYTES / 2;
 
 /// The media type of an answer that names the size from which the witness wants a proof.
 pub const SIZE_TYPE: &str = "text/x.tlog.size";
@@ -13,15 +13,15 @@ pub const SIZE_TYPE: &str = "text/x.tlog.size";
 /// How a witness answers when it is asked to cosign a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It cosigned: the note with its cosignature. Anything else that it sent is dropped.
+    /// The witness cosigned: the note with its cosignature. Other lines that it sent are dropped.
     Cosigned(String),
-    /// It wants a proof from this size on.
+    /// The witness wants a proof from this size on.
     Stale(u64),
-    /// It refuses.
+    /// The witness refuses.
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Its own words: the first line, cut to 300 characters, without control characters.
+        /// The witness's own words: one line of at most 300 characters, without control characters.
         words: String,
     },
 }

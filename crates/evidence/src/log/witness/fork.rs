@@ -24,7 +24,7 @@ pub struct Fork {
     pub proof: Vec<Hash>,
 }
 
-/// What a [`Fork`] proves.
+/// The two checkpoints of a [`Fork`] that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forked {
     /// The number of entries of the first checkpoint.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::checkpoint::{Checkpoint, CheckpointError};
-use super::super::note::MAX_NOTE;
+use super::super::note::MAX_NOTE_BYTES;
 use crate::count::Count;
 use crate::hash::Hash;
 
@@ -14,7 +14,7 @@ use crate::hash::Hash;
 pub const MAX_CONSISTENCY_LINES: usize = 63;
 
 /// The longest request that is read, in bytes.
-pub const MAX_REQUEST: usize = MAX_NOTE;
+pub const MAX_REQUEST_BYTES: usize = MAX_NOTE_BYTES;
 
 /// A new checkpoint and the proof that it grew out of an earlier one. Prints as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct AddCheckpoint {
 /// Why bytes are not a request: 400.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// Longer than [`MAX_REQUEST`].
+    /// Longer than [`MAX_REQUEST_BYTES`].
     #[error("the request has {0} bytes; at most 65536 are allowed")]
     TooLarge(usize),
     /// A line above the checkpoint is wrong.
@@ -54,7 +54,7 @@ impl AddCheckpoint {
     /// # Errors
     /// [`RequestError`] says what is wrong.
     pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
-        if body.len() > MAX_REQUEST {
+        if body.len() > MAX_REQUEST_BYTES {
             return Err(RequestError::TooLarge(body.len()));
         }
         let body = core::str::from_utf8(body).map_err(|_| CheckpointError::Format)?;

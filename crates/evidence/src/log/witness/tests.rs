@@ -241,8 +241,8 @@ fn malformed_requests_are_refused_by_line() {
     let cut = &EXAMPLE.as_bytes()[..EXAMPLE.len() - 1];
     assert!(AddCheckpoint::parse(cut).is_err());
     assert_eq!(
-        AddCheckpoint::parse(&vec![b'x'; MAX_REQUEST + 1]),
-        Err(RequestError::TooLarge(MAX_REQUEST + 1))
+        AddCheckpoint::parse(&vec![b'x'; MAX_REQUEST_BYTES + 1]),
+        Err(RequestError::TooLarge(MAX_REQUEST_BYTES + 1))
     );
 }
 

@@ -18,7 +18,7 @@ use crate::statement::hall::{
 use crate::statement::partner::Authorities;
 use crate::timestamp::Timestamp;
 
-/// What a member's value looks like.
+/// The form of a member's value.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     /// Text, of a kind: `a line`, `a URL`.
@@ -49,16 +49,16 @@ pub enum Shape {
 
 /// A type that a member of a statement can have.
 pub(crate) trait Member: Sized {
-    /// What a value looks like.
+    /// The form of a value.
     const SHAPE: Shape;
 
-    /// Adds it to `fields`; what is absent adds nothing.
+    /// Adds the value to `fields`; an absent value adds nothing.
     fn put<'a>(&'a self, key: &'static str, fields: Fields<'a>) -> Fields<'a>;
 
-    /// Takes it out of `fields`.
+    /// Takes the value out of `fields`.
     fn take(key: &'static str, fields: &mut Fields<'_>) -> Result<Self, DecodeError>;
 
-    /// Writes it in JSON; what is absent writes nothing.
+    /// Writes the value in JSON; an absent value writes nothing.
     fn json<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error>;
 
     /// At least one value; if values differ in form, one of each form.

@@ -89,7 +89,7 @@ pub enum HoursError {
     /// The second part is not two times.
     #[error("the times are invalid: write 08:00-18:00, and 24:00 for the end of the day")]
     Times,
-    /// They begin when they end.
+    /// The hours begin and end at the same time.
     #[error("the hours begin and end at the same time; the whole day is 00:00-24:00")]
     Empty,
     /// The third part cannot be a time zone.
@@ -276,7 +276,7 @@ impl<'a> FromValue<'a> for Hours {
         // The statement's decoder refuses other ways to write the same hours.
         <&str>::from_value(value)?
             .parse()
-            .map_err(|_| Unfit::Value("means no hours of the week"))
+            .map_err(|_| Unfit::Value("is not valid hours of the week"))
     }
 }
 
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_no_hours_says_why() {
+    fn text_that_is_no_hours_is_refused_with_the_reason() {
         for (text, error) in [
             ("", HoursError::Form),
             ("mon-fri 08:00-18:00", HoursError::Form),

@@ -9,24 +9,28 @@ use serde::{Deserialize, Serialize};
 use crate::fields::{FromValue, Unfit, Value};
 
 /// The longest name, in bytes: what a DNS label may have, because a name may become one.
-pub const LONGEST_NAME: usize = 63;
+pub const LONGEST_NAME_BYTES: usize = 63;
 
 /// A text that is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no name: use 1 to 63 of a-z, 0-9 and '-', and begin with a letter or a digit")]
+#[error(
+    "{0:?} is not a valid name: use 1 to 63 of a-z, 0-9 and '-', and begin with a letter or a digit"
+)]
 pub struct NameError(String);
 
 fn check(name: &str) -> Result<(), NameError> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = name.as_bytes();
-    let good = (1..=LONGEST_NAME).contains(&bytes.len())
+    let good = (1..=LONGEST_NAME_BYTES).contains(&bytes.len())
         && allowed(bytes[0])
         && bytes.iter().all(|&byte| allowed(byte) || byte == b'-');
     if good {
         Ok(())
     } else {
         // An error is shown to people, so a name of a megabyte is not repeated in whole.
-        Err(NameError(name.chars().take(LONGEST_NAME + 1).collect()))
+        Err(NameError(
+            name.chars().take(LONGEST_NAME_BYTES + 1).collect(),
+        ))
     }
 }
 
@@ -127,11 +131,11 @@ mod tests {
 
     #[test]
     fn a_name_is_short_lower_case_and_begins_with_a_letter_or_a_digit() {
-        let longest = "a".repeat(LONGEST_NAME);
+        let longest = "a".repeat(LONGEST_NAME_BYTES);
         for good in ["a", "0", "data-2024", "a--b", "a-", longest.as_str()] {
             assert_eq!(good.parse::<HallName>().unwrap().as_str(), good);
         }
-        let too_long = "a".repeat(LONGEST_NAME + 1);
+        let too_long = "a".repeat(LONGEST_NAME_BYTES + 1);
         for bad in [
             "",
             "-a",

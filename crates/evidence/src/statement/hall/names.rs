@@ -35,7 +35,7 @@ impl<N> Default for Names<N> {
 }
 
 impl<N: Ord> Names<N> {
-    /// Whether `name` is among them.
+    /// Whether the set has `name`.
     #[must_use]
     pub fn contains(&self, name: &N) -> bool {
         self.0.contains(name)
@@ -46,7 +46,7 @@ impl<N: Ord> Names<N> {
         self.0.iter()
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_sorted_in_json_and_said_in_order() {
+    fn names_are_sorted_in_json_and_in_sentences() {
         let some = names(&["b", "a", "c"]);
         let json = serde_json::to_string(&some).unwrap();
         assert_eq!(json, r#"["a","b","c"]"#);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_not_too_many() {
+    fn a_set_has_at_most_64_names() {
         let many: BTreeSet<StoreName> = (0..=MOST_NAMES)
             .map(|n| format!("s{n}").parse().unwrap())
             .collect();

@@ -1,4 +1,4 @@
-//! What an admission demands besides the right guest: a kind of key, an approval, hours.
+//! The demands of an admission besides the right guest: a kind of key, an approval, hours.
 
 use core::fmt;
 
@@ -58,7 +58,7 @@ impl KeyNeed {
 }
 
 record! {
-    /// What an admission demands. All of it must be met; `Default` demands nothing.
+    /// The demands of an admission. All of them must be met; `Default` demands nothing.
     ///
     /// In JSON, without what is not demanded:
     /// `{"key": "L1", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}`.
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_understands_it() {
+    fn needs_read_as_part_of_a_sentence() {
         let needs: Needs = serde_json::from_str(
             r#"{"key": "L1", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}"#,
         )

@@ -1,4 +1,4 @@
-//! What a grant lets its holder do: rights, and sets of them.
+//! Rights that a grant gives its holder, and sets of rights.
 
 use core::fmt;
 use core::str::FromStr;
@@ -33,7 +33,9 @@ pub enum Right {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RightError {
     /// It does not begin with one of the four verbs and a colon.
-    #[error("{0:?} is no right: write read:STORE, write:STORE, delete:STORE or connect:SERVICE")]
+    #[error(
+        "{0:?} is not a valid right: write read:STORE, write:STORE, delete:STORE or connect:SERVICE"
+    )]
     Verb(String),
     /// What follows the colon is no name.
     #[error("a right names a store or a service: {0}")]
@@ -131,13 +133,13 @@ pub struct Rights(BTreeSet<Right>);
 /// Why rights are not [`Rights`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RightsError {
-    /// None at all.
+    /// No right.
     #[error("no right is named; name one at least, such as read:STORE")]
     None,
     /// More than [`MOST_RIGHTS`].
     #[error("{0} rights are more than the {MOST_RIGHTS} that can be named at once")]
     TooMany(usize),
-    /// One of the texts.
+    /// One of the texts is no right.
     #[error(transparent)]
     Right(#[from] RightError),
 }
@@ -155,7 +157,7 @@ impl Rights {
         Self::try_from(rights)
     }
 
-    /// Whether `right` is among them.
+    /// Whether the set has `right`.
     #[must_use]
     pub fn contains(&self, right: &Right) -> bool {
         self.0.contains(right)
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_at_least_and_not_too_many() {
+    fn a_set_has_1_to_64_rights() {
         assert_eq!(Rights::parse([]), Err(RightsError::None));
         let many: Vec<String> = (0..=MOST_RIGHTS).map(|n| format!("read:s{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();

@@ -323,7 +323,7 @@ fn a_key_that_a_row_invited_is_nobodys() {
 }
 
 #[test]
-fn what_allowed_a_key_says_whose_it_is() {
+fn the_act_that_allowed_a_key_names_its_person() {
     let (otto, emily, ida) = (person("Otto"), person("Emily"), person("Ida"));
     let story = |allowed: SignedStatement, registered: SignedStatement| {
         vec![otto.sets_up(), allowed, registered]
@@ -378,7 +378,7 @@ fn what_allowed_a_key_says_whose_it_is() {
         let registered = emily.registers(&emily.key, role, reason, link(2));
         fails(story(allowed, registered), step, words);
     }
-    // Whoever adds a key adds it for themselves.
+    // A person adds a further key only for themselves.
     let for_emily = otto.signs(AddKey {
         person: emily.id,
         name: line("Emily"),
@@ -405,7 +405,7 @@ fn what_allowed_a_key_says_whose_it_is() {
 }
 
 #[test]
-fn nothing_allows_what_came_before_it() {
+fn no_act_allows_a_key_that_was_registered_before() {
     let (otto, emily) = (person("Otto"), person("Emily"));
     fails(
         vec![
@@ -461,7 +461,7 @@ fn the_trust_file_may_name_the_set_up() {
 }
 
 #[test]
-fn what_the_subject_does_not_rest_on_is_refused() {
+fn a_receipt_that_the_subject_does_not_rest_on_is_refused() {
     let (otto, emily) = (person("Otto"), person("Emily"));
     let spare = [
         otto.promotes(&emily, Role::Owner),

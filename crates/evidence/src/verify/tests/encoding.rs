@@ -382,7 +382,7 @@ fn a_bundle_is_put_in_order_and_nothing_else_is_one() {
         .with("receipts", Value::List(Vec::new()))
         .encode();
     assert_eq!(Bundle::decode(&none), Err(BundleError::Count(0)));
-    let got = crate::MAX_RECEIPT + 1;
+    let got = crate::MAX_RECEIPT_BYTES + 1;
     let long = Fields::default()
         .with("receipts", Value::List(vec![Value::Bytes(&vec![0; got])]))
         .encode();

@@ -169,7 +169,7 @@ fn a_visit_never_lasts_longer_than_signed_by_either_clock() {
 }
 
 #[test]
-fn what_was_signed_has_to_be_for_this_door() {
+fn an_opening_for_another_door_is_refused() {
     for (visitor, step, words) in [
         (
             Visitor::with(|open| open.host = "other.example".parse().unwrap()),
@@ -216,7 +216,7 @@ fn what_was_signed_has_to_be_for_this_door() {
 }
 
 #[test]
-fn whoever_stands_there_has_to_be_who_signed() {
+fn the_person_at_the_door_has_to_be_the_signer() {
     let mut visitor = Visitor::new();
     let refused = |change: &dyn Fn(&mut Door<'_>)| {
         let (step, _) = visitor.arrive(|door| change(door)).unwrap_err();
@@ -230,7 +230,7 @@ fn whoever_stands_there_has_to_be_who_signed() {
 }
 
 #[test]
-fn what_is_stale_or_of_the_future_opens_nothing() {
+fn a_stale_or_future_opening_opens_nothing() {
     let visitor = Visitor::new();
     let at = |change: &dyn Fn(Timestamp) -> Timestamp| {
         visitor.arrive(|door| door.now = change(door.now))

@@ -44,7 +44,7 @@ fn outcome(report: &Report) -> Outcome {
 }
 
 #[test]
-fn who_cosigned_is_told() {
+fn the_report_names_the_cosigners() {
     let report = checked(|head| witness(1).cosign(head, AT));
     assert!(report.holds);
     assert_eq!(outcome(&report), Outcome::Held);
@@ -60,7 +60,7 @@ fn who_cosigned_is_told() {
 }
 
 #[test]
-fn that_nobody_cosigned_breaks_nothing() {
+fn evidence_without_cosignatures_holds() {
     let report = checked(|_| String::new());
     assert!(report.holds);
     assert_eq!(outcome(&report), Outcome::Skipped);
@@ -68,7 +68,7 @@ fn that_nobody_cosigned_breaks_nothing() {
 }
 
 #[test]
-fn a_signature_that_nobody_can_check_is_refused_by_name() {
+fn a_signature_by_an_unknown_key_is_refused_by_name() {
     let stranger = CosigningKey::from_seed("mallory.example/witness", &[3; 32]).unwrap();
     for report in [
         checked(|head| stranger.cosign(head, AT)),
@@ -87,7 +87,7 @@ fn a_signature_that_nobody_can_check_is_refused_by_name() {
 }
 
 #[test]
-fn a_former_witness_may_stand_there_and_counts_for_nothing() {
+fn a_former_witness_may_cosign_and_does_not_count() {
     let (bundle, mut trust) = play(&Story::default(), PAYLOAD);
     let mut receipts = bundle.to_vec();
     let note = receipts[0].proof.checkpoint();

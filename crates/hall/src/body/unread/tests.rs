@@ -78,7 +78,7 @@ async fn hears(from: &mut BufReader<TcpStream>) -> (String, String) {
 }
 
 #[tokio::test]
-async fn whoever_sends_all_of_it_first_hears_the_refusal_and_may_ask_again() {
+async fn a_client_that_sends_the_whole_body_first_hears_the_refusal_and_may_ask_again() {
     for reads in [Reads::Nothing, Reads::OneFrame] {
         let address = refusing(reads).await;
         let mut there = BufReader::new(TcpStream::connect(address).await.unwrap());
@@ -122,7 +122,7 @@ async fn over_http_2_the_stream_is_not_reset_while_its_body_comes() {
 }
 
 #[tokio::test]
-async fn whoever_waits_to_be_asked_for_the_body_is_not_asked_and_not_waited_for() {
+async fn a_client_that_waits_to_be_asked_for_the_body_is_not_waited_for() {
     let address = refusing(Reads::Nothing).await;
     let mut there = BufReader::new(TcpStream::connect(address).await.unwrap());
     let head = head("Expect: 100-continue\r\n");
@@ -136,7 +136,7 @@ async fn whoever_waits_to_be_asked_for_the_body_is_not_asked_and_not_waited_for(
 }
 
 #[tokio::test]
-async fn whoever_was_asked_for_the_body_hears_the_refusal_after_it() {
+async fn a_client_that_was_asked_for_the_body_hears_the_refusal_after_it() {
     let address = refusing(Reads::OneFrame).await;
     let mut there = BufReader::new(TcpStream::connect(address).await.unwrap());
     let head = head("Expect: 100-continue\r\n");

@@ -25,14 +25,14 @@ use crate::dav::path::RESERVED;
 
 /// The longest list, in bytes: a thousand keys of a kilobyte, each byte of which may be six in XML,
 /// with their other members.
-const LONGEST_LIST: usize = 16 * 1024 * 1024;
+const LONGEST_LIST_BYTES: usize = 16 * 1024 * 1024;
 /// Replaces the slash at the end of a folder's key: `a/` becomes `a/.hallway/marker`.
 const MARKER: &str = "marker";
 /// Replaces the rest of a key after the last folder that [`Path`] can have: `a//b` becomes
 /// `a/.hallway/unnameable`.
 const UNNAMEABLE: &str = "unnameable";
 
-/// What an object of a list is.
+/// An object of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meant {
     /// The object of this key.
@@ -110,7 +110,7 @@ impl HttpService for Lists {
 }
 
 async fn whole(body: HttpResponseBody) -> Result<Bytes, HttpError> {
-    let whole = Limited::new(body, LONGEST_LIST).collect().await;
+    let whole = Limited::new(body, LONGEST_LIST_BYTES).collect().await;
     let whole = whole.map_err(|error| match error.downcast::<HttpError>() {
         Ok(error) => *error,
         Err(error) => HttpError::new_boxed(HttpErrorKind::Decode, error),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_are_called_otherwise() {
+    fn keys_that_no_file_can_have_get_other_names() {
         for (key, called) in [
             ("photos/", "photos/.hallway/marker"),
             ("a/photos/", "a/photos/.hallway/marker"),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_meant_is_found_again() {
+    fn the_object_behind_another_name_is_found_again() {
         let path = |text: &str| Path::parse(text).unwrap();
         for plain in ["a", "a/.hallway", "marker", "a/marker", "b.hallway/marker"] {
             assert_eq!(meant(path(plain)), Meant::Object(path(plain)), "{plain}");

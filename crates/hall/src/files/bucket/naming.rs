@@ -7,13 +7,13 @@ use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::dav::path::FilePath;
 
 /// The number of locks for single files. Files whose hashes share one wait for each other.
-const SHARES: usize = 64;
+const LOCKS_OF_FILES: usize = 64;
 
 /// The names of a store, locked within one gateway: an object store judges a condition only within
 /// one request, and some judge none at all.
 pub(super) struct Naming {
     all: RwLock<()>,
-    shares: [Mutex<()>; SHARES],
+    shares: [Mutex<()>; LOCKS_OF_FILES],
 }
 
 impl Default for Naming {
@@ -33,7 +33,7 @@ impl Naming {
     ) -> (RwLockReadGuard<'_, ()>, MutexGuard<'_, ()>) {
         let mut hasher = DefaultHasher::new();
         path.hash(&mut hasher);
-        let share = usize::try_from(hasher.finish() % SHARES as u64).unwrap_or_default();
+        let share = usize::try_from(hasher.finish() % LOCKS_OF_FILES as u64).unwrap_or_default();
         (self.all.read().await, self.shares[share].lock().await)
     }
 

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use super::{Collected, PIECE};
+use super::{Collected, PIECE_BYTES};
 use crate::files::store::{ByteStream, StoreError};
 
 pub(super) struct Pieces {
@@ -64,7 +64,7 @@ impl Pieces {
                 Some(Err(error)) => break Err(StoreError::Body(error)),
                 None => break Ok(()),
             }
-            if size >= PIECE {
+            if size >= PIECE_BYTES {
                 self.keep(offset, std::mem::take(&mut collected)).await?;
                 offset += std::mem::take(&mut size) as u64;
             }

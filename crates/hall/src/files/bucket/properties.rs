@@ -9,11 +9,11 @@ use object_store::{ObjectStoreExt, PutPayload};
 use super::lists::marker_of;
 use super::{BucketStore, COPIES_AT_A_TIME};
 use crate::dav::path::{FilePath, RESERVED};
-use crate::files::property::{LONGEST_PROPERTIES, Properties};
+use crate::files::property::{LONGEST_PROPERTIES_BYTES, Properties};
 use crate::files::store::{Depth, StoreError};
 
 /// The longest object: JSON may escape each byte.
-const LONGEST_BYTES: u64 = 8 * LONGEST_PROPERTIES as u64;
+const LONGEST_BYTES: u64 = 8 * LONGEST_PROPERTIES_BYTES as u64;
 
 impl BucketStore {
     /// The folder for the properties of `path` and of what is in it.

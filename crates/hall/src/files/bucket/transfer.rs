@@ -14,7 +14,7 @@ use crate::files::condition::Condition;
 use crate::files::store::{Depth, Entry, Kind, Plan, Store, StoreError, Transfer};
 
 /// The longest object that S3 copies by itself, in bytes.
-const LONGEST_COPY: u64 = 5 * 1024 * 1024 * 1024;
+const LONGEST_COPY_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
 impl BucketStore {
     /// What `path` is, if `condition` holds for it. A folder has changed when anything in it has.
@@ -77,7 +77,7 @@ impl BucketStore {
         let said_before = self.said_of(to, Depth::Everything).await?;
         let (copied, made) = match (source.kind, how.depth) {
             (Kind::File, _) => {
-                if source.bytes > LONGEST_COPY {
+                if source.bytes > LONGEST_COPY_BYTES {
                     self.send_over(from, to).await?;
                 } else {
                     self.objects.copy(&old, &new).await?;

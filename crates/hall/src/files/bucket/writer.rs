@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::task::JoinSet;
 
-use super::{Collected, PIECE, fresh_hash};
+use super::{Collected, PIECE_BYTES, fresh_hash};
 use crate::files::store::{Plan, Sha256, StoreError};
 
 /// Parts that are sent at the same time.
@@ -49,11 +49,11 @@ impl Writer {
         self.length += bytes.len() as u64;
         let mut rest = bytes.clone();
         while !rest.is_empty() {
-            let fits = rest.split_to(rest.len().min(PIECE - self.size));
+            let fits = rest.split_to(rest.len().min(PIECE_BYTES - self.size));
             self.size += fits.len();
             self.collected.push(fits);
             // All parts but the last are of one size, as some object stores demand.
-            if self.size == PIECE {
+            if self.size == PIECE_BYTES {
                 self.send().await?;
             }
         }

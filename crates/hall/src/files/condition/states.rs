@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use http::HeaderMap;
 use http::header::HOST;
 use http::uri::Authority;
-use http::HeaderMap;
 
 use super::tags::Tag;
 use super::{joined, unreadable};

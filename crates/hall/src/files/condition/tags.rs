@@ -11,7 +11,7 @@ pub(in crate::files) struct Tag {
 /// Which versions a condition names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tags {
-    /// `*`: whatever is there.
+    /// `*`: any version.
     Any,
     /// One of these.
     These(Vec<Tag>),

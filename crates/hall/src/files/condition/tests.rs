@@ -147,7 +147,7 @@ fn a_read_goes_by_what_the_asker_has() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused() {
+fn malformed_conditions_are_refused() {
     for value in [
         "",
         "tag",
@@ -231,7 +231,7 @@ fn states_of_other_files_go_along_to_another_party() {
 }
 
 #[test]
-fn what_another_server_has_is_not_taken_for_our_own() {
+fn files_of_another_server_are_not_taken_for_our_own() {
     for (host, place) in [
         ("x", "https://other.example/files/data/a"),
         ("x", "//other.example/files/data/a"),
@@ -248,7 +248,7 @@ fn what_another_server_has_is_not_taken_for_our_own() {
 }
 
 #[test]
-fn what_has_no_date_is_not_judged_by_it() {
+fn a_file_without_a_date_is_not_judged_by_date() {
     let undated = Entry {
         modified_ms: None,
         ..entry()

@@ -9,8 +9,8 @@ use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
 
 use super::modes::PRIVATE_FILE;
 use super::tree::{Tree, describe, sync};
-use crate::dav::path::FilePath;
 use crate::dav::date;
+use crate::dav::path::FilePath;
 use crate::files::store::{Kind, Plan, Sha256, StoreError, UPLOAD_LIFETIME, UploadId, Written};
 
 /// The hash of what is there so far.

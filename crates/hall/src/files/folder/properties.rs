@@ -13,11 +13,11 @@ use super::transfer::Aside;
 use super::tree::{Tree, sync};
 use crate::dav::path::{FilePath, RESERVED};
 use crate::files::condition::Condition;
-use crate::files::property::{LONGEST_PROPERTIES, Properties, PropertyChanges};
+use crate::files::property::{LONGEST_PROPERTIES_BYTES, Properties, PropertyChanges};
 use crate::files::store::{Depth, StoreError};
 
 /// The longest file: JSON may escape each byte.
-const LONGEST_BYTES: u64 = 8 * LONGEST_PROPERTIES as u64;
+const LONGEST_BYTES: u64 = 8 * LONGEST_PROPERTIES_BYTES as u64;
 
 impl Tree {
     pub(super) fn properties(&self, path: &FilePath) -> Result<Properties, StoreError> {

@@ -10,7 +10,7 @@ use super::modes::PRIVATE_FILE;
 use super::partial::{discard, part, set_modified};
 use super::tree::{Tree, sync};
 use crate::dav::path::FilePath;
-use crate::files::pack::LONGEST_PACKED;
+use crate::files::pack::LONGEST_PACKED_BYTES;
 use crate::files::store::{Entry, SmallFile, StoreError, UploadId, sha256};
 
 /// From this many files on, one flush of the whole file system costs less than one for each.
@@ -61,7 +61,7 @@ impl Tree {
 
     fn get(&self, path: &FilePath) -> Result<(Entry, Bytes), StoreError> {
         let (file, entry) = self.file(path)?;
-        if entry.bytes > LONGEST_PACKED {
+        if entry.bytes > LONGEST_PACKED_BYTES {
             return Err(StoreError::Unsupported("it is too long for a pack"));
         }
         let mut content = Vec::with_capacity(usize::try_from(entry.bytes).unwrap_or_default());

@@ -139,7 +139,9 @@ impl Tree {
         let mut copied = 0;
         loop {
             if stop.is_cancelled() {
-                return Err(StoreError::Failed("nobody waits for the copy".to_owned()));
+                return Err(StoreError::Failed(
+                    "the request for the copy has ended".to_owned(),
+                ));
             }
             let read = file.read(&mut buffer)?;
             if read == 0 {

@@ -1,4 +1,4 @@
-//! The names of a folder: what is there, and changes of it.
+//! The names in a folder, and changes of them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use rustix::io::Errno;
 use super::modes::{self, Modes, PRIVATE_FOLDER};
 use super::partial;
 use super::reading::Opened;
+use crate::dav::date;
 use crate::dav::path::{FilePath, RESERVED};
 use crate::files::condition::Condition;
-use crate::dav::date;
 use crate::files::store::{Entry, Kind, OpenFile, Page, StoreError};
 
 /// How often abandoned uploads are looked for.
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_ends_with_a_name_of_its_own_whatever_is_left_out() {
+    fn a_page_ends_with_a_name_that_it_lists() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a", "c", "f"] {
             std::fs::write(folder.path().join(name), "x").unwrap();

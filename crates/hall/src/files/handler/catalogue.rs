@@ -1,4 +1,4 @@
-//! What files and folders there are: in a store of ours, or as another party says.
+//! The files and folders in a store of ours, or in one of another party.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::files::store::{Entry, Store, StoreError};
 use crate::problem::Problem;
 
 /// Bytes of dead properties after which a part of a list ends.
-const LONGEST_PROPERTIES: usize = 1024 * 1024;
+const LONGEST_PROPERTIES_BYTES: usize = 1024 * 1024;
 
 /// How much is said of files and folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl<C: Catalogue> Present for C {
     }
 }
 
-/// What is locked.
+/// The locks on files and folders.
 #[async_trait]
 pub(crate) trait Discovery: Send + Sync {
     /// The locks on `path`, and those that were taken on what is directly in it. `None` where no
@@ -142,7 +142,7 @@ impl Catalogue for Arc<dyn Store> {
             bytes += properties.length();
             let last = entry.name.clone();
             entries.push(Described { entry, properties });
-            if bytes > LONGEST_PROPERTIES {
+            if bytes > LONGEST_PROPERTIES_BYTES {
                 if listed.len() > 0 {
                     next = Some(last);
                 }

@@ -10,7 +10,7 @@ use super::{Answer, Call, folder_named, headers, malformed, names_folder, status
 use crate::body::Body;
 use crate::dav::path::FilePath;
 use crate::files::destination::destination;
-use crate::files::property::{LONGEST_WRITTEN_CHANGES, PropertyChanges};
+use crate::files::property::{LONGEST_WRITTEN_CHANGES_BYTES, PropertyChanges};
 use crate::files::store::{ByteStream, Depth, Kind, Overwrite, Placed, StoreError, Transfer};
 use crate::problem::{Code, Problem};
 
@@ -23,7 +23,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn set_properties(self, body: ByteStream) -> Answer {
-        let changes = collect(body, LONGEST_WRITTEN_CHANGES).await?;
+        let changes = collect(body, LONGEST_WRITTEN_CHANGES_BYTES).await?;
         let changes = PropertyChanges::from_json(&changes)?;
         let (mount, path) = (&self.mount, &self.path);
         let set = self

@@ -10,14 +10,14 @@ use hyper::body::Frame;
 
 use super::{Answer, Call, malformed, status};
 use crate::body::Body;
-use crate::dav::path::{FilePath, LONGEST_PATH};
+use crate::dav::path::{FilePath, LONGEST_PATH_BYTES};
 use crate::files::json;
-use crate::files::pack::{self, MOST_PACKED, PackWanted, PackedHead};
+use crate::files::pack::{self, MOST_PACKED_FILES, PackWanted, PackedHead};
 use crate::files::store::{ByteStream, Store, StoreError, sha256};
 use crate::foreign::PACK;
 
 /// The longest list of names, in bytes: each byte of a path may be six in JSON.
-const LONGEST_LIST: usize = MOST_PACKED * (6 * LONGEST_PATH + 16);
+const LONGEST_LIST_BYTES: usize = MOST_PACKED_FILES * (6 * LONGEST_PATH_BYTES + 16);
 /// Files that are read together, and held in memory.
 const GROUP_FILES: usize = 8;
 
@@ -26,10 +26,12 @@ impl Call<'_> {
     /// long is left out: a client that wants it asks for it alone, and then is told why.
     pub(super) async fn pack(self, body: ByteStream) -> Answer {
         self.check_folder().await?;
-        let list = collect(body, LONGEST_LIST).await?;
+        let list = collect(body, LONGEST_LIST_BYTES).await?;
         let wanted: PackWanted = json::read(&list, "{\"paths\": [PATH]}").map_err(malformed)?;
-        if wanted.paths.len() > MOST_PACKED {
-            return Err(malformed(format!("a pack has at most {MOST_PACKED} files")));
+        if wanted.paths.len() > MOST_PACKED_FILES {
+            return Err(malformed(format!(
+                "a pack has at most {MOST_PACKED_FILES} files"
+            )));
         }
         let files: Vec<(String, FilePath)> = wanted
             .paths

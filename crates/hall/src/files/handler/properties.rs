@@ -23,14 +23,14 @@ use crate::files::property::{
     PropertyName,
 };
 use crate::files::store::{Entry, Kind};
-use crate::files::xml::{Element, LONGEST_DOCUMENT, Name, escape};
+use crate::files::xml::{Element, LONGEST_DOCUMENT_BYTES, Name, escape};
 use crate::foreign::MediaType;
 use crate::problem::Problem;
 
 /// The most properties that a request asks for.
-const MOST_NAMED: usize = 64;
+const MOST_NAMED_PROPERTIES: usize = 64;
 /// How long their names and namespaces may be in an answer, in bytes.
-const LONGEST_NAMES: usize = 16 * 1024;
+const LONGEST_NAMES_BYTES: usize = 16 * 1024;
 /// Entries that are looked up together.
 const PAGE_ENTRIES: usize = 1000;
 /// Bytes of an answer after which a frame is sent. What is said of one entry is less than three
@@ -361,11 +361,11 @@ fn place(mount: &str, path: &FilePath) -> String {
 
 /// The content of a request in XML.
 pub(crate) async fn collect(body: Body) -> Result<Bytes, Problem> {
-    let whole = Limited::new(body, LONGEST_DOCUMENT).collect().await;
+    let whole = Limited::new(body, LONGEST_DOCUMENT_BYTES).collect().await;
     let whole = whole.map_err(|error| {
         if error.is::<LengthLimitError>() {
             malformed(format!(
-                "the request has more than {LONGEST_DOCUMENT} bytes"
+                "the request has more than {LONGEST_DOCUMENT_BYTES} bytes"
             ))
         } else {
             malformed("the request broke off")
@@ -548,8 +548,8 @@ fn wanted(request: &[u8]) -> Result<Wanted, Problem> {
 fn these(prop: &Element) -> Result<Wanted, Problem> {
     let (mut live, mut others) = (Vec::new(), Others::default());
     for (number, child) in prop.children().enumerate() {
-        if number == MOST_NAMED {
-            let many = format!("a request asks for at most {MOST_NAMED} properties");
+        if number == MOST_NAMED_PROPERTIES {
+            let many = format!("a request asks for at most {MOST_NAMED_PROPERTIES} properties");
             return Err(malformed(many));
         }
         let known = ALL
@@ -561,7 +561,7 @@ fn these(prop: &Element) -> Result<Wanted, Problem> {
             None => others.add(child.name.clone()),
         }
     }
-    if others.length() > LONGEST_NAMES {
+    if others.length() > LONGEST_NAMES_BYTES {
         let long = "the names of the properties that are asked for are too long: ask for fewer";
         return Err(malformed(long));
     }

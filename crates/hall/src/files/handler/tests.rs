@@ -9,7 +9,7 @@ use hyper::body::Frame;
 
 use super::*;
 use crate::files::FolderStore;
-use crate::files::pack::{self, MOST_PACKED, PackWanted, PackedHead};
+use crate::files::pack::{self, MOST_PACKED_FILES, PackWanted, PackedHead};
 use crate::foreign::PACK;
 
 mod changes;
@@ -601,7 +601,7 @@ async fn files_that_are_asked_for_together_come_in_one_pack() {
 }
 
 #[tokio::test]
-async fn what_is_no_pack_or_not_granted_is_refused() {
+async fn a_malformed_or_forbidden_pack_is_refused() {
     let mut site = Site::new();
     let kind = [("content-type", PACK)];
     let pack = || packed(&[("a", "one")]);
@@ -612,7 +612,7 @@ async fn what_is_no_pack_or_not_granted_is_refused() {
     let cut = broken("\0\0", io::ErrorKind::ConnectionReset);
     let cut = site.ask("POST", "/", &kind, cut).await;
     assert_eq!((cut.status, cut.code().as_str()), (400, "broken-off"));
-    let many: Vec<_> = (0..=MOST_PACKED).map(|n| n.to_string()).collect();
+    let many: Vec<_> = (0..=MOST_PACKED_FILES).map(|n| n.to_string()).collect();
     let many: Vec<_> = many.iter().map(|name| (name.as_str(), "")).collect();
     assert_eq!(
         site.ask("POST", "/", &kind, packed(&many)).await.status,

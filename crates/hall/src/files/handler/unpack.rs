@@ -8,7 +8,7 @@ use super::{Answer, Call, headers, malformed, status};
 use crate::body;
 use crate::dav::date::{EARLIEST_MS, LATEST_MS};
 use crate::files::condition::Condition;
-use crate::files::pack::{MOST_PACKED, PackError, PackedHead, Unpacking};
+use crate::files::pack::{MOST_PACKED_FILES, PackError, PackedHead, Unpacking};
 use crate::files::store::{ByteStream, Plan, SmallFile, StoreError};
 use crate::foreign::PACK;
 use crate::problem::{Code, Problem};
@@ -32,8 +32,10 @@ impl Call<'_> {
         let mut verdicts: Vec<Option<Problem>> = Vec::new();
         let (mut group, mut size) = (Vec::new(), 0);
         while let Some((head, content)) = files.next().await.map_err(refused)? {
-            if verdicts.len() == MOST_PACKED {
-                return Err(malformed(format!("a pack has at most {MOST_PACKED} files")));
+            if verdicts.len() == MOST_PACKED_FILES {
+                return Err(malformed(format!(
+                    "a pack has at most {MOST_PACKED_FILES} files"
+                )));
             }
             size += content.len();
             match self.small_file(&head, content) {

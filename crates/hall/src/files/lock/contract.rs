@@ -2,8 +2,8 @@
 //! the gateway, for those in its databases: the module that includes it provides the names below.
 
 use super::{
-    Depth, FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError, MOST_OF_HOLDER,
-    Owner, Scope, Taken,
+    Depth, FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError,
+    MOST_LOCKS_OF_HOLDER, Owner, Scope, Taken,
 };
 
 /// Where locks are kept, empty at the beginning: as two gateways see it.
@@ -205,7 +205,7 @@ async fn of_ten_at_once_one_is_taken(kept: &Kept<'_>) {
 }
 
 async fn a_holder_has_so_many_and_no_more(kept: &Kept<'_>) {
-    for number in 0..MOST_OF_HOLDER {
+    for number in 0..MOST_LOCKS_OF_HOLDER {
         let lock = kept.exclusive(0, &format!("many/{number}"));
         assert_eq!(kept.take(&lock).await, Taken::Yes);
     }

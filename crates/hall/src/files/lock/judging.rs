@@ -1,4 +1,4 @@
-//! What locks forbid to whom.
+//! The changes that locks forbid to a client.
 //!
 //! A request changes places: the file itself, the folder where a name appears or disappears, and
 //! what is in a folder that goes with it. Each place that locks cover needs the token of one of

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Lock, LockToken, LockedStore, Locks, LocksError, MOST_IN_ALL, MOST_OF_HOLDER, Taken,
-    conflicting, covers,
+    Lock, LockToken, LockedStore, Locks, LocksError, MOST_LOCKS_IN_ALL, MOST_LOCKS_OF_HOLDER,
+    Taken, conflicting, covers,
 };
 use crate::dav::path::FilePath;
 
@@ -58,10 +58,10 @@ impl Locks for InMemory {
                 return Ok(Taken::No(other.clone()));
             }
             let theirs = |(_, other): &&(LockedStore, Lock)| other.holder == lock.holder;
-            if locks.iter().filter(theirs).count() as u64 >= MOST_OF_HOLDER {
+            if locks.iter().filter(theirs).count() as u64 >= MOST_LOCKS_OF_HOLDER {
                 return Err(LocksError::TooManyOfHolder);
             }
-            if locks.len() as u64 >= MOST_IN_ALL {
+            if locks.len() as u64 >= MOST_LOCKS_IN_ALL {
                 return Err(LocksError::TooMany);
             }
             locks.push((store.clone(), lock.clone()));

@@ -1,5 +1,5 @@
-//! Locks in XML: what clients ask for, what locks there are, and which condition was not met
-//! (RFC 4918, 14 and 16).
+//! Locks in XML: the locks that clients ask for, the locks that are kept, and conditions that
+//! failed (RFC 4918, 14 and 16).
 
 use std::fmt::Write as _;
 
@@ -212,7 +212,7 @@ mod tests {
     const EXCLUSIVE: &str = "<D:lockscope><D:exclusive/></D:lockscope>";
 
     #[test]
-    fn what_clients_ask_for_is_understood() {
+    fn requests_of_common_clients_are_understood() {
         assert_eq!(read(b"").unwrap(), None);
         let owner = "<D:owner><D:href>http://a.example/~ada</D:href></D:owner>";
         let wish = read(info(&format!("{EXCLUSIVE}{TYPE}{owner}<x/>")).as_bytes());
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn malformed_requests_are_refused() {
         let long = "x".repeat(2000);
         for wrong in [
             "x".to_owned(),
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_names_what_is_locked_in_the_form_that_is_wanted() {
+    async fn a_refusal_names_the_lock_in_the_form_that_is_wanted() {
         let path = "a/ü b".parse().unwrap();
         let code = Precondition::TokenSubmitted;
         let unmet = Unmet { code, path };

@@ -11,7 +11,7 @@ use crate::foreign;
 use crate::problem::{Code, Problem};
 
 impl Locking {
-    /// `UNLOCK` (RFC 4918, 9.11): only by whoever took the lock.
+    /// `UNLOCK` (RFC 4918, 9.11): only by the client that took the lock.
     pub(super) async fn unlock(
         &self,
         behind: &impl Behind,
@@ -71,11 +71,11 @@ impl Locking {
     }
 }
 
-/// The refusal to use somebody else's lock.
+/// The refusal to use another client's lock.
 pub(super) fn not_yours() -> Problem {
     Problem::new(
         Code::NotYourLock,
-        "somebody else took this lock: only they can use it",
+        "another client took this lock: only that client can use it",
     )
 }
 

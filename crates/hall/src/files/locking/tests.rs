@@ -14,7 +14,7 @@ use crate::foreign::PACK;
 
 const ADA: u8 = 1;
 const BO: u8 = 2;
-const NOW: u64 = 1_000_000;
+const NOW_MS: u64 = 1_000_000;
 
 const ALL: StoreAccess = StoreAccess {
     read: true,
@@ -60,7 +60,7 @@ impl Site {
             store,
             locks: Arc::new(InMemory::default()),
             access: ALL,
-            now_ms: NOW,
+            now_ms: NOW_MS,
         }
     }
 
@@ -106,7 +106,7 @@ impl Site {
                 store: "data".parse().unwrap(),
             },
             holder: LockHolder([who; 16]),
-            holder_ends_ms: NOW + 1_800_000,
+            holder_ends_ms: NOW_MS + 1_800_000,
             now_ms: self.now_ms,
         };
         let pass = Pass::default();
@@ -193,7 +193,7 @@ fn changes() -> Vec<Change> {
 }
 
 #[tokio::test]
-async fn whoever_has_not_the_lock_changes_nothing_by_any_method() {
+async fn a_client_without_the_lock_changes_nothing_by_any_method() {
     for (path, depth) in [("/a/b", "0"), ("/a", "infinity"), ("/", "infinity")] {
         for (request, headers, content) in changes() {
             let site = Site::furnished();
@@ -252,7 +252,7 @@ async fn a_lock_on_a_folder_alone_keeps_its_names_and_not_their_content() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_made_and_locked() {
+async fn a_lock_where_nothing_is_makes_an_empty_file() {
     let site = Site::new();
     let made = site
         .ask(ADA, "LOCK /new", &[("depth", "0")], EXCLUSIVE)
@@ -308,7 +308,7 @@ async fn locks_that_exclude_one_another_are_refused_and_named() {
 }
 
 #[tokio::test]
-async fn a_lock_is_refreshed_and_ended_by_whoever_took_it() {
+async fn a_lock_is_refreshed_and_ended_by_the_client_that_took_it() {
     let mut site = Site::furnished();
     let condition = site.lock(ADA, "/a", "infinity").await;
     let token = condition.trim_matches(['(', ')']).to_owned();
@@ -346,7 +346,7 @@ async fn a_lock_is_refreshed_and_ended_by_whoever_took_it() {
 }
 
 #[tokio::test]
-async fn locks_end_with_what_they_are_on() {
+async fn locks_end_with_their_files() {
     let site = Site::furnished();
     let condition = site.lock(ADA, "/a/b", "0").await;
     let lists = format!("</files/data/a/b> {condition}");
@@ -371,7 +371,7 @@ async fn locks_end_with_what_they_are_on() {
 }
 
 #[tokio::test]
-async fn what_if_says_of_locks_is_judged() {
+async fn tokens_of_locks_in_if_are_judged() {
     let site = Site::furnished();
     let condition = site.lock(ADA, "/a/b", "0").await;
     let token = condition.trim_matches(['(', ')']);
@@ -405,7 +405,7 @@ async fn what_if_says_of_locks_is_judged() {
 }
 
 #[tokio::test]
-async fn properties_tell_what_is_locked() {
+async fn properties_tell_the_locks() {
     let site = Site::furnished();
     let token = site.lock(ADA, "/a", "infinity").await;
     let token = token.trim_matches(['(', ')', '<', '>']);
@@ -438,7 +438,7 @@ async fn properties_tell_what_is_locked() {
 }
 
 #[tokio::test]
-async fn who_may_not_write_takes_no_lock() {
+async fn a_client_that_may_not_write_takes_no_lock() {
     let mut site = Site::furnished();
     site.access = StoreAccess {
         read: true,
@@ -458,7 +458,7 @@ async fn who_may_not_write_takes_no_lock() {
 }
 
 #[tokio::test]
-async fn a_refusal_in_json_is_for_those_who_accept_it() {
+async fn a_refusal_in_json_is_for_clients_that_accept_json() {
     let site = Site::furnished();
     site.lock(ADA, "/a/b", "0").await;
     let json = [("accept", "application/json")];
@@ -547,7 +547,7 @@ impl Locks for Unreachable {
 }
 
 #[tokio::test]
-async fn where_nobody_knows_what_is_locked_nothing_is_changed_and_all_is_read() {
+async fn while_locks_cannot_be_reached_files_are_read_and_not_changed() {
     let mut site = Site::furnished();
     site.locks = Arc::new(Unreachable);
     for (request, headers, content) in changes() {

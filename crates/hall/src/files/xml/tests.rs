@@ -12,7 +12,7 @@ fn again(document: &str) -> String {
 }
 
 #[test]
-fn what_is_written_means_the_same() {
+fn written_xml_means_the_same() {
     assert_eq!(
         again(
             "<?xml version='1.0'?><t:a xmlns:t='u'><b xmlns='v' t:c=\"1\" d='2'/>x&#65536;</t:a>"
@@ -50,10 +50,10 @@ fn utf16_is_read_as_utf8_is() {
 }
 
 #[test]
-fn what_is_no_document_is_refused() {
+fn malformed_documents_are_refused() {
     let deep = format!("{}{}", "<a>".repeat(33), "</a>".repeat(33));
     let wide = format!("<a>{}</a>", "<b/>".repeat(1024));
-    let long = format!("<a>{}</a>", "x".repeat(LONGEST_DOCUMENT));
+    let long = format!("<a>{}</a>", "x".repeat(LONGEST_DOCUMENT_BYTES));
     for wrong in [
         "",
         "x",

@@ -30,7 +30,7 @@ fn described(name: &str) -> Described {
 }
 
 #[test]
-fn what_clients_ask_for_is_understood() {
+fn requests_of_common_clients_are_understood() {
     assert_eq!(wanted(b"").unwrap(), Wanted::All);
     assert_eq!(wanted(b" \r\n\t").unwrap(), Wanted::All);
     let all = b"<?xml version='1.0'?><d:propfind xmlns:d='DAV:'><d:allprop/></d:propfind>";
@@ -67,7 +67,7 @@ fn changes_come_in_their_order_and_with_their_language() {
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn malformed_requests_are_refused() {
     let many = "<x/>".repeat(MOST_NAMED + 1);
     let many_wanted = format!("<propfind xmlns='DAV:'><prop>{many}</prop></propfind>");
     for wrong in [
@@ -121,7 +121,7 @@ fn a_depth_is_read_as_clients_write_it() {
 }
 
 #[test]
-fn who_asks_for_nothing_gets_nothing_with_a_status() {
+fn a_request_for_no_properties_gets_an_empty_propstat() {
     let described = Described {
         entry: Entry {
             name: "a".to_owned(),
@@ -172,7 +172,7 @@ fn names_and_namespaces_are_escaped() {
 }
 
 #[test]
-fn what_is_asked_for_is_short_and_counts_once() {
+fn requested_names_are_short_and_count_once() {
     let ask = |namespace: &str, names: &str| {
         let asked = format!(
             "<propfind xmlns='DAV:' xmlns:p=\"{namespace}\"><prop>{names}</prop></propfind>"

@@ -128,7 +128,7 @@ async fn a_name_that_ends_with_a_slash_is_no_file() {
 }
 
 #[tokio::test]
-async fn a_folder_is_made_whatever_way_no_body_comes() {
+async fn a_folder_is_made_by_every_form_of_an_empty_body() {
     let site = Site::new();
     let chunks = |texts: Vec<&'static str>| {
         let frames = texts
@@ -242,7 +242,7 @@ fn update(what: &str) -> Body {
 }
 
 #[tokio::test]
-async fn what_could_not_be_read_again_is_not_kept() {
+async fn properties_that_could_not_be_read_again_are_not_kept() {
     let site = Site::new();
     site.put("/a", "x").await;
     let attributes: String = (0..32).map(|number| format!(" a{number}=''")).collect();
@@ -323,7 +323,7 @@ async fn every_name_but_the_reserved_one_can_be_a_files() {
 }
 
 #[tokio::test]
-async fn what_is_changed_in_json_is_bounded_as_in_xml() {
+async fn changes_in_json_have_the_bounds_of_changes_in_xml() {
     let site = Site::new();
     site.put("/a", "x").await;
     let many = vec![serde_json::json!({"set": "<a/>"}); 65];

@@ -156,7 +156,7 @@ async fn a_folder_has_changed_when_anything_in_it_has() {
 }
 
 #[tokio::test]
-async fn of_two_that_saw_the_same_only_one_writes() {
+async fn of_two_clients_that_saw_the_same_version_one_writes() {
     let site = Site::new();
     let etag = site.put("/a", "seen").await.header("etag").to_owned();
     let saw = [("if-match", etag.as_str())];
