@@ -1,12 +1,13 @@
 """A person's mistakes: told before they touch their key, in words that say how to mend them."""
 
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway_process import hallway
+from gateway_process import Program, hallway
 from hall_place import PIN, Guest, Realm, store
 
 TOUCH = "Signing with "
@@ -89,6 +90,24 @@ def test_an_agent_that_is_invited_again_is_cut_and_that_is_said_before(realm: Re
         agent.wait()
     words = realm.cleo.run("hall", "show", "lab").stdout
     assert "near" in words and "absent" in words
+
+
+def test_a_mistake_of_an_agents_host_uses_up_no_link(realm: Realm, tmp_path: Path):
+    invite = ["hall", "invite-agent", "lab", "careless", "--service", "api"]
+    link = realm.cleo.run(*invite).stdout.strip()
+    config, right = tmp_path / "agent.toml", '[[services]]\nname = "api"\naddress = "127.0.0.1:9"\n'
+    run = ["hall", "agent", "--config", config, "--join", link]
+    for text, more, words in [
+        ("", [], "it offers nothing"),
+        ('[[stores]]\nname = "x"\nfolder = "nowhere"\n', [], "the store x"),
+        (right, ["--identity", tmp_path / "nowhere" / "own.agent"], "own.agent"),
+        (right, ["--identity", tmp_path], "directory"),
+    ]:
+        config.write_text(text)
+        told(realm.cleo, *run, *more, words=words)
+    agent = Program(*run, "--json")
+    agent.wait_for(re.compile('"connected"'))
+    agent.stop()
 
 
 def test_grants_are_listed_by_name(realm: Realm):

@@ -66,6 +66,9 @@ impl Configuration {
 
     /// Opens the listed stores, and takes the services as they are listed.
     pub(super) fn provided(&self) -> Result<Provided, HallCommandError> {
+        if self.stores.is_empty() && self.services.is_empty() {
+            return Err(self.wrong("it offers nothing: list [[stores]] or [[services]]"));
+        }
         let mut provided = Provided::default();
         for section in &self.stores {
             let store = section
@@ -147,6 +150,7 @@ mod tests {
                 "HOST:PORT",
             ),
             ("[[service]]\nname = 'db'", "service"),
+            ("", "it offers nothing"),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = Configuration::read(&path).and_then(|read| read.provided().map(drop));

@@ -125,6 +125,18 @@ impl Identity {
         })
     }
 
+    /// Checks that an identity can be kept in this file: a link works once, so it is not used up
+    /// for an identity that is lost.
+    pub(super) fn check_place(path: &Path) -> Result<(), HallCommandError> {
+        let failed = |error| HallCommandError::io(path.display())(error);
+        if path.is_dir() {
+            return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+        }
+        durable_file::Unfinished::beside(path)
+            .map(drop)
+            .map_err(failed)
+    }
+
     /// Writes the identity to its file.
     pub(super) fn write(&self, path: &Path) -> Result<(), HallCommandError> {
         let json = Zeroizing::new(serde_json::to_vec(self)?);

@@ -62,6 +62,7 @@ async fn serve(command: AgentCommand) -> Result<(), HallCommandError> {
         None => command.config.with_extension("identity"),
     };
     if let Some(link) = &command.join {
+        Identity::check_place(&path)?;
         Identity::join(link, command.ca.as_deref())
             .await?
             .write(&path)?;
