@@ -161,7 +161,8 @@ def test_a_mirror_reaches_folders_and_buckets_behind_an_agent(
 
 
 def test_a_dismissed_agent_is_cut_and_stays_out(realm: Realm, place: Path, ada: Guest):
-    (place / "second.toml").write_text("")
+    (place / "nothing").mkdir()
+    (place / "second.toml").write_text('[[stores]]\nname = "none"\nfolder = "nothing"\n')
     link = realm.owner.act("hall.invite_agent", hall=HALL, agent="second", stores=["none"])["link"]
     running = Program("hall", "agent", "--config", place / "second.toml", "--join", link, "--json")
     running.wait_for(event("connected"))
