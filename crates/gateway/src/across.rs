@@ -1,4 +1,4 @@
-//! What shows all doors at once: the overview, evidence, refusals.
+//! Pages and routes about all doors at once: the overview, evidence, refusals.
 
 use hallway_spine::http::bounds::kinds::PICTURES;
 use hallway_spine::http::page::PageView;
@@ -13,11 +13,11 @@ pub mod view;
 const MEMBER: Access = Access::Person(Role::Member);
 const OPERATOR: Access = Access::Person(Role::Operator);
 
-/// The routes.
+/// The routes about all doors.
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/refusals", OPERATOR, refusal::list)
-            .summary("What was refused, newest first")
+            .summary("Refused requests, newest first")
             .gives::<PageView<refusal::RefusalRow>>(),
         Route::get("/api/evidence", MEMBER, evidence::list)
             .summary("Evidence, newest first")

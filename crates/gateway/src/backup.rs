@@ -1,8 +1,9 @@
-//! A whole realm in one file, and back: configuration, every table at one moment, every payload.
+//! Backing up a whole realm into one file, and restoring it: configuration, every table at one
+//! moment, every payload.
 //!
 //! The file is encrypted under the operator key, which is not in it. It can be made while gateways
-//! serve, from SQLite or PostgreSQL, and restored into either. Sessions and one-time links are not in
-//! it: see [`hallway_spine::store`].
+//! serve, from SQLite or PostgreSQL, and restored into either. Sessions and one-time links are not
+//! in it: see [`hallway_spine::store`].
 
 mod sealed_file;
 
@@ -24,11 +25,11 @@ use self::sealed_file::{SealedReader, SealedWriter};
 use crate::config::{self, Config, ConfigError};
 
 /// The longest record: a metadata BLOB is the longest thing in one row.
-const MAX_RECORD: u32 = 80 << 20;
+const MAX_RECORD_BYTES: u32 = 80 << 20;
 /// Bytes of a payload in one record.
-const CHUNK: usize = 512 * 1024;
+const CHUNK_BYTES: usize = 512 * 1024;
 
-/// What a record holds: the first byte.
+/// The kinds of records, by their first byte.
 mod kind {
     /// The text of `hallway.toml`.
     pub(super) const CONFIG: u8 = 0;
@@ -58,12 +59,12 @@ pub enum BackupError {
     /// A file.
     #[error("{path}: {source}")]
     File {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A backup of this name is there.
+    /// The file exists.
     #[error("{0} is there already, and was left as it is; give the new backup another name")]
     Exists(PathBuf),
     /// The backup file.
@@ -78,10 +79,10 @@ pub enum BackupError {
     /// The payloads.
     #[error("the payloads: {0}")]
     Objects(#[from] object_store::Error),
-    /// The payloads' folder holds something.
+    /// The folder for payloads is not empty.
     #[error("{0} holds payloads already; restore into an empty folder")]
     PayloadsNotEmpty(PathBuf),
-    /// The backup ends without what it must have.
+    /// The backup lacks a part that it must have.
     #[error("the backup has no {0}; it was not made by this program")]
     Incomplete(&'static str),
 }
@@ -92,7 +93,7 @@ impl From<io::Error> for BackupError {
     }
 }
 
-/// Where a realm is, or is to be.
+/// The place of a realm that is backed up or restored.
 pub struct Realm {
     /// The data folder.
     pub folder: PathBuf,
@@ -100,11 +101,11 @@ pub struct Realm {
     pub database: Option<Database>,
     /// The operator's key in base64; otherwise it is `operator.key` in the folder.
     pub operator_key: Option<zeroize::Zeroizing<String>>,
-    /// The doors whose tables are in it.
+    /// The doors whose tables are part of the backup.
     pub doors: Doors,
 }
 
-/// What a backup holds.
+/// The contents of a backup, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     /// Rows of tables.
@@ -131,8 +132,8 @@ impl Realm {
         Ok((path, objects))
     }
 
-    /// Writes the realm into `file`, which must not exist. It is complete and on disk when this
-    /// returns, and not there otherwise.
+    /// Writes the realm into `file`, which must not exist. When this returns, the file is complete
+    /// and on disk; after an error there is no file.
     ///
     /// # Errors
     /// [`BackupError`].
@@ -181,7 +182,7 @@ impl Realm {
             write_record(&mut out, kind::PAYLOAD, object.location.as_ref().as_bytes())?;
             let mut bytes = objects.get(&object.location).await?.into_stream();
             while let Some(bytes) = bytes.try_next().await? {
-                for chunk in bytes.chunks(CHUNK) {
+                for chunk in bytes.chunks(CHUNK_BYTES) {
                     write_record(&mut out, kind::BYTES, chunk)?;
                 }
             }
@@ -220,7 +221,7 @@ impl Realm {
         Ok(Summary { rows, payloads })
     }
 
-    /// The folder's configuration; the backup's, where the folder has none.
+    /// The folder's configuration; the backup's, if the folder has none.
     fn configuration(&self, first: Option<(u8, Vec<u8>)>) -> Result<Config, BackupError> {
         let Some((kind::CONFIG, text)) = first else {
             return Err(BackupError::Incomplete("configuration"));
@@ -272,7 +273,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
 fn write_record(out: &mut impl Write, kind: u8, content: &[u8]) -> io::Result<()> {
     let length = u32::try_from(content.len())
         .ok()
-        .filter(|length| *length <= MAX_RECORD)
+        .filter(|length| *length <= MAX_RECORD_BYTES)
         .ok_or_else(|| io::Error::other("a row is too long for a backup"))?;
     out.write_all(&[kind])?;
     out.write_all(&length.to_be_bytes())?;
@@ -287,7 +288,7 @@ fn read_record(source: &mut impl Read) -> io::Result<Option<(u8, Vec<u8>)>> {
     let mut length = [0; 4];
     source.read_exact(&mut length)?;
     let length = u32::from_be_bytes(length);
-    if length > MAX_RECORD {
+    if length > MAX_RECORD_BYTES {
         let message = "the backup is damaged: a record is too long";
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }

@@ -31,28 +31,28 @@ pub struct Config {
     /// Where the gateway listens.
     #[serde(deserialize_with = "text::socket_address")]
     pub listen: SocketAddr,
-    /// Where Prometheus asks for metrics, over plain HTTP; nowhere without it.
+    /// Where Prometheus gets metrics, over plain HTTP; without it nowhere.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "text::optional_socket_address"
     )]
     pub metrics_listen: Option<SocketAddr>,
-    /// How people and devices reach it, such as `https://gate.example`. Without one it is
-    /// `http://localhost:PORT`, which browsers take as secure on this machine alone.
+    /// The address at which people and devices reach the gateway, such as `https://gate.example`.
+    /// Without it, `http://localhost:PORT`, which browsers accept as secure on this machine alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<Origin>,
     /// `sqlite:FILE` or `postgres://…`.
     pub database: Database,
     /// The folder for payloads.
     pub objects: PathBuf,
-    /// Required wherever the gateway listens beyond loopback.
+    /// The certificate; required if the gateway listens beyond loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
     /// Bounds on what callers may cost together.
     pub limits: Limits,
-    /// Where what is known about models of authenticators comes from.
+    /// The source of metadata about models of authenticators.
     pub metadata: MetadataConfig,
-    /// Which keys open doors.
+    /// The policies: which keys open doors.
     pub policy: Policies,
     /// The web door.
     pub web: WebSettings,
@@ -95,26 +95,27 @@ impl Default for Config {
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read or written.
+    /// The file can't be read or written.
     #[error("the configuration {path}: {source}")]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file is not the TOML that is expected.
     #[error("the configuration {path} is not valid:\n{problems}")]
     Syntax {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// The mistakes, with their lines.
         problems: Problems,
     },
     /// The configuration does not go into TOML.
     #[error("the configuration cannot be written: {0}")]
     Write(#[from] toml::ser::Error),
-    /// No name of one label is anybody's (WebAuthn Level 3, 5.1.3), and no client takes it for one.
+    /// The realm is a name of one label, which nobody owns (WebAuthn Level 3, 5.1.3), so clients
+    /// refuse it.
     #[error(
         "the realm \"{0}\" is a domain under which everybody's domains are, so clients refuse it: set \
          realm in hallway.toml to a domain of yours, such as gate.example"
@@ -132,7 +133,7 @@ pub enum ConfigError {
          \"https://{0}\" in hallway.toml, or [tls]; plain http is for localhost alone"
     )]
     NoPublicUrl(RealmName),
-    /// Something in `[hall]`.
+    /// `[hall]` is not valid.
     #[error(transparent)]
     Hall(#[from] Invalid),
     /// WebAuthn Level 3, 5.1.3: the origin's host must be the relying party id or below it.
@@ -149,7 +150,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads `hallway.toml` in `folder`; the defaults where there is none.
+    /// Reads `hallway.toml` in `folder`; the defaults if there is none.
     ///
     /// # Errors
     /// The file cannot be read or understood.
@@ -197,7 +198,8 @@ impl Config {
             });
         }
         let name = self.realm.as_str();
-        // As clients hold it: a name above the host has one above itself, or is this machine's.
+        // As clients demand: a name above the host has a name above itself, or is that of this
+        // machine.
         if name != url.host() && name != "localhost" && !name.contains('.') {
             return Err(ConfigError::NobodysRealm(self.realm.clone()));
         }
@@ -212,7 +214,7 @@ mod tests {
     const LOOPBACK: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 81);
 
-    /// By way of the file, as an operator writes it.
+    /// Reads the text from a file, as an operator writes it.
     fn read(text: &str) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), text).unwrap();

@@ -19,7 +19,7 @@ mod tests {
 
     use super::*;
 
-    /// The migrator's own.
+    /// The migrator's own table.
     const MIGRATIONS: &str = "seaql_migrations";
 
     #[tokio::test]

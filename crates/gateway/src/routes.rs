@@ -1,4 +1,4 @@
-//! Every route of the gateway: those that are of no door, and those of each door.
+//! All routes of the gateway: those of each door, and those that belong to no door.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use tower_http::trace::TraceLayer;
 
 use crate::{Gateway, across};
 
-/// All of them.
+/// All routes of the gateway.
 pub fn all(doors: Doors) -> Vec<Route> {
     let of_no_door = [
         acts::routes(doors),
@@ -50,7 +50,8 @@ async fn ready(State(gateway): State<Gateway>) -> Result<&'static str, Problem> 
     Ok("ready\n")
 }
 
-/// The description: made once, because it takes longer than any other answer to a stranger.
+/// The API's description. It is made once, because it takes longer than any other answer to a
+/// stranger.
 async fn describe(State(gateway): State<Gateway>) -> Response {
     let made = gateway.description.get_or_init(|| {
         Bytes::from(openapi::describe(&all(gateway.doors), &gateway.origin).to_string())
@@ -58,16 +59,16 @@ async fn describe(State(gateway): State<Gateway>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], made.clone()).into_response()
 }
 
-/// How many requests are under way at a time, before it is known what they ask for.
-const REQUESTS: usize = 16_384;
+/// The most requests that are under way at a time, counted before their routes are known.
+const MOST_REQUESTS: usize = 16_384;
 
-/// Refuses one request too many.
+/// Refuses a request beyond [`MOST_REQUESTS`].
 async fn at_most(State(requests): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     match requests.try_acquire() {
         Ok(_place) => next.run(request).await,
         Err(_) => Problem::new(
             Code::Crowded,
-            "the gateway has as many requests under way as it may; try again in a moment",
+            "the gateway serves as many requests as it can at a time; try again in a moment",
         )
         .into_response(),
     }
@@ -75,7 +76,7 @@ async fn at_most(State(requests): State<Arc<Semaphore>>, request: Request, next:
 
 /// The router over all routes, guarded and logged.
 pub fn router(gateway: &Gateway) -> Router {
-    let requests = Arc::new(Semaphore::new(REQUESTS));
+    let requests = Arc::new(Semaphore::new(MOST_REQUESTS));
     all(gateway.doors)
         .into_iter()
         .fold(Router::new(), |router, route| {
@@ -98,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// A route that wants more than others of its kind has to say why, in its declaration and in the
+    /// A route with wider bounds than others of its kind says why, in its declaration and in the
     /// description of the API.
     #[test]
     fn wider_bounds_say_why_and_others_need_not() {

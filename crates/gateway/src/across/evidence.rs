@@ -1,4 +1,4 @@
-//! Evidence and receipts, for those whom they concern.
+//! Evidence and receipts, for the people whom they concern.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -24,7 +24,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A piece of evidence with all that it rests on. What a visitor brought is given as they brought it.
+/// The bundle of a piece of evidence: its receipt and those that it rests on. A visitor's bundle is
+/// given as the visitor brought it.
 ///
 /// # Errors
 /// 410 when the evidence itself was erased.
@@ -40,15 +41,15 @@ pub async fn bundle_of(gateway: &Gateway, record: &EvidenceRecord) -> Result<Bun
 pub struct EvidenceRow {
     /// Its hash, hexadecimal: the log's entry.
     pub hash: String,
-    /// Its place in the log.
+    /// Its index in the log.
     pub log_index: u64,
-    /// `door.kind`.
+    /// The name of its statement, such as `hall.open`.
     pub act: String,
     /// When it was accepted, milliseconds since 1970.
     pub accepted_ms: u64,
 }
 
-/// Every statement that there is, in JSON.
+/// The JSON schema of every statement.
 fn statement_schema(_: &mut SchemaGenerator) -> Schema {
     let each = Act::DECLARED.iter().map(|declared| {
         json!({
@@ -70,7 +71,7 @@ fn statement_schema(_: &mut SchemaGenerator) -> Schema {
 /// A piece of evidence.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct EvidenceView {
-    /// As in a list.
+    /// The members that a list has, too.
     #[serde(flatten)]
     pub row: EvidenceRow,
     /// The statement as a sentence.
@@ -94,7 +95,7 @@ impl From<&EvidenceRecord> for EvidenceRow {
     }
 }
 
-/// Which evidence a person may see.
+/// The evidence that a person may see.
 pub fn filter(caller: &Caller) -> EvidenceFilter {
     if caller.person.role >= Role::Operator {
         EvidenceFilter::All
@@ -121,8 +122,8 @@ pub async fn list(
     )))
 }
 
-/// Evidence that concerns the caller: signed by them, about them, or about a device while it was
-/// theirs.
+/// The evidence that concerns the caller: signed by the caller, about the caller, or about a device
+/// while the caller owned it.
 pub async fn seen(
     gateway: &Gateway,
     caller: &Caller,
@@ -168,8 +169,8 @@ pub async fn one(
     }))
 }
 
-/// What checks the bundle of a piece of evidence: the realm's own trust file, or for what a visitor
-/// brought that of their realm.
+/// The trust file that checks the bundle of a piece of evidence: the realm's own, or for a
+/// visitor's bundle that of the visitor's realm.
 pub async fn trust_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<TrustFile, Problem> {
     let reader = gateway.store.read();
     let Some(visit) = reader.visits().get(&record.hash).await? else {
@@ -180,8 +181,8 @@ pub async fn trust_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<Tru
     trust::trust_file(gateway, &partner)
 }
 
-/// How far a person's key is followed back in the bundle of a piece of evidence: a visitor's realm
-/// vouches for who its people are.
+/// How far the bundle of a piece of evidence is checked for the acts that allowed a person's key. A
+/// visitor's key is not followed, because the visitor's realm vouches for its people.
 pub async fn chain_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<Chain, Problem> {
     let visit = gateway.store.read().visits().get(&record.hash).await?;
     Ok(match visit {
@@ -213,8 +214,8 @@ pub async fn receipt(
     Ok((headers, bundle.encode()).into_response())
 }
 
-/// What a receipt is called where it is kept: beside the file that it is about, `hallway verify` finds
-/// it there.
+/// The file name of a receipt: beside the file that it is about, `hallway verify` finds it under
+/// this name.
 pub fn receipt_name(record: &EvidenceRecord, transaction: Option<&Transaction>) -> String {
     let about = transaction.map(|transaction| transaction.file_name.clone());
     let about = about.filter(|name| !name.is_empty());
@@ -254,7 +255,7 @@ pub async fn explanation(
         .map_err(|error| Problem::internal(&error))
 }
 
-/// What anybody needs to check this realm's receipts offline.
+/// The trust file, which checks this realm's receipts offline.
 pub async fn trust(State(gateway): State<Gateway>) -> Result<Json<TrustFile>, Problem> {
     gateway.trust_file().await.map(Json)
 }

@@ -1,4 +1,4 @@
-//! What those pages show.
+//! The view models of the pages about all doors.
 
 mod overview;
 #[cfg(test)]

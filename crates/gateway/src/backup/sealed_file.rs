@@ -1,8 +1,8 @@
 //! A file under the operator key: a key of its own, sealed, then encrypted pieces in order.
 //!
-//! Each piece is XChaCha20-Poly1305 under the file's own key; its nonce is its number and whether it
-//! is the last (the STREAM construction), so that pieces can't be changed, swapped, repeated or cut
-//! off without it being noticed.
+//! Each piece is XChaCha20-Poly1305 under the file's own key; its nonce is its number and whether
+//! it is the last (the STREAM construction), so that pieces can't be changed, swapped, repeated or
+//! cut off without it being noticed.
 
 use std::io::{self, Read, Write};
 
@@ -14,9 +14,9 @@ const MAGIC: &[u8; 17] = b"hallway backup 1\n";
 /// What names the file's key under the operator key.
 const NAME: &str = "backup";
 /// Bytes of one piece before it is encrypted.
-const PIECE: usize = 1 << 20;
+const PIECE_BYTES: usize = 1 << 20;
 /// Bytes that encrypting adds.
-const TAG: usize = 16;
+const TAG_BYTES: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -61,7 +61,7 @@ impl<W: Write> SealedWriter<W> {
             to,
             cipher: cipher(key.as_slice())?,
             number: 0,
-            waiting: Vec::with_capacity(PIECE),
+            waiting: Vec::with_capacity(PIECE_BYTES),
         })
     }
 
@@ -87,10 +87,10 @@ impl<W: Write> SealedWriter<W> {
 
 impl<W: Write> Write for SealedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.waiting.len() == PIECE {
+        if self.waiting.len() == PIECE_BYTES {
             self.piece(Place::Middle)?;
         }
-        let taken = bytes.len().min(PIECE - self.waiting.len());
+        let taken = bytes.len().min(PIECE_BYTES - self.waiting.len());
         self.waiting.extend_from_slice(&bytes[..taken]);
         Ok(taken)
     }
@@ -154,7 +154,7 @@ impl<R: Read> SealedReader<R> {
             .read_exact(&mut length)
             .map_err(|_| damaged("it ends too early"))?;
         let length = u32::from_be_bytes(length) as usize;
-        if !(TAG..=PIECE + TAG).contains(&length) {
+        if !(TAG_BYTES..=PIECE_BYTES + TAG_BYTES).contains(&length) {
             return Err(damaged("a piece has an impossible length"));
         }
         let mut sealed = vec![0; length];
@@ -214,7 +214,14 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
+        for length in [
+            0,
+            1,
+            PIECE_BYTES - 1,
+            PIECE_BYTES,
+            PIECE_BYTES + 1,
+            3 * PIECE_BYTES,
+        ] {
             let content: Vec<u8> = (0..length).map(|at| at as u8).collect();
             assert!(open(&seal(&content)).unwrap() == content, "{length}");
         }
@@ -235,9 +242,9 @@ mod tests {
 
     #[test]
     fn pieces_keep_their_order_and_their_end() {
-        let file = seal(&vec![7; 2 * PIECE + 5]);
+        let file = seal(&vec![7; 2 * PIECE_BYTES + 5]);
         let head = MAGIC.len() + 1 + usize::from(file[MAGIC.len()]);
-        let whole = 4 + PIECE + TAG;
+        let whole = 4 + PIECE_BYTES + TAG_BYTES;
         let (first, rest) = file[head..].split_at(whole);
         let (second, last) = rest.split_at(whole);
         let made = |pieces: &[&[u8]]| [&[&file[..head]], pieces].concat().concat();

@@ -1,4 +1,5 @@
-//! What is wrong with the text of `hallway.toml`. No value is repeated: it may be a password.
+//! The mistakes in the text of `hallway.toml`. A message repeats no value, because it may be a
+//! password.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,27 +12,27 @@ use toml::de::{DeTable, DeValue, Deserializer, Error};
 use super::Config;
 use crate::doors;
 
-/// The most that is told at once.
-const MOST: usize = 16;
+/// The most problems that are told at once.
+const MOST_PROBLEMS: usize = 16;
 
-/// What is wrong with a configuration, by line.
+/// The mistakes in a configuration, by line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Problem {
-    /// Counted from 1; nothing where it is none of one line.
+    /// The line, counted from 1; `None` if the mistake is not on one line.
     line: Option<usize>,
-    /// Which setting, with its sections.
+    /// The setting, with its sections.
     setting: Option<String>,
-    /// What is wrong with it.
+    /// The mistake.
     what: String,
 }
 
 /// Reads a configuration.
 ///
 /// # Errors
-/// Everything that is wrong with it, in the order of its lines.
+/// All mistakes, in the order of their lines.
 pub(crate) fn read(text: &str) -> Result<Config, Problems> {
     let (mut document, broken) = DeTable::parse_recoverable(text);
     if !broken.is_empty() {
@@ -40,8 +41,8 @@ pub(crate) fn read(text: &str) -> Result<Config, Problems> {
     }
     let mut problems = Vec::new();
     let mut taken_out: Vec<Vec<String>> = Vec::new();
-    // What is wrong is told and taken out, and the rest is read again.
-    while problems.len() < MOST {
+    // Each mistake is noted and taken out of the document, and the rest is read again.
+    while problems.len() < MOST_PROBLEMS {
         let error = match Config::deserialize(Deserializer::from(document.clone())) {
             Ok(config) => {
                 problems.extend(strange_doors(text, document.get_ref()));
@@ -68,7 +69,7 @@ pub(crate) fn read(text: &str) -> Result<Config, Problems> {
     Err(Problems::of(problems))
 }
 
-/// Policies for doors that there are not, or through which no people come.
+/// Policies for doors that do not exist, or through which no people come.
 fn strange_doors(text: &str, table: &DeTable<'_>) -> Vec<Problem> {
     let written = section(table, "policy").and_then(|policy| section(policy, "doors"));
     let known: Vec<_> = doors::ALL.of_people().map(DoorName::as_str).collect();
@@ -93,7 +94,7 @@ fn line_of(text: &str, at: &Range<usize>) -> Option<usize> {
     Some(before.matches('\n').count() + 1)
 }
 
-/// The setting at `at`: its sections and its name. One within a list is the list.
+/// The setting at `at`: its sections and its name. A setting within a list counts as the list.
 fn path_to(table: &DeTable<'_>, at: &Range<usize>) -> Option<Vec<String>> {
     let holds = |range: Range<usize>| range.contains(&at.start) || range == *at;
     for (key, value) in table {
@@ -119,7 +120,7 @@ fn path_to(table: &DeTable<'_>, at: &Range<usize>) -> Option<Vec<String>> {
     None
 }
 
-/// Whether it was there.
+/// Takes the setting out of the document, and returns whether it was there.
 fn take_out(table: &mut DeTable<'_>, path: &[String]) -> bool {
     match path {
         [] => false,
@@ -134,14 +135,14 @@ fn take_out(table: &mut DeTable<'_>, path: &[String]) -> bool {
 impl Problems {
     fn of(mut problems: Vec<Problem>) -> Self {
         problems.sort();
-        problems.truncate(MOST);
+        problems.truncate(MOST_PROBLEMS);
         Self(problems)
     }
 }
 
 impl Problem {
     fn new(text: &str, error: &Error, path: Option<&[String]>) -> Self {
-        // A name that is written in quotes may be anything.
+        // A name in quotes may be any text.
         let is_plain = |name: &String| {
             name.bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -156,7 +157,7 @@ impl Problem {
     }
 }
 
-/// What serde says, but for the value that it did not expect.
+/// The message of serde, without the unexpected value.
 fn without_value(message: &str) -> String {
     let expected = message.rsplit_once(", expected ").map(|(_, expected)| {
         let expected = expected.replace('`', "");
@@ -306,6 +307,6 @@ mod tests {
     #[test]
     fn there_is_an_end_to_what_is_told() {
         let many: String = (0..100).map(|number| format!("a{number} = 1\n")).collect();
-        assert_eq!(told(&many).lines().count(), MOST);
+        assert_eq!(told(&many).lines().count(), MOST_PROBLEMS);
     }
 }

@@ -1,4 +1,4 @@
-//! What stands in the way of a gateway that starts.
+//! Why a gateway does not start.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,9 +21,9 @@ pub enum StartError {
     /// The data folder.
     #[error("the data folder {path}: {source}")]
     Folder {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The configuration.
@@ -32,10 +32,10 @@ pub enum StartError {
     /// The operator's key.
     #[error(transparent)]
     OperatorKey(#[from] OperatorKeyError),
-    /// There is none.
+    /// There is no operator key.
     #[error(transparent)]
     NoOperatorKey(#[from] FindError),
-    /// The database knows a key that is not here.
+    /// The database has secrets under an operator key that is missing.
     #[error(
         "{0}/operator.key is missing, and the database needs it: put it back from your backup, or set \
          HALLWAY_OPERATOR_KEY to it"
@@ -44,9 +44,9 @@ pub enum StartError {
     /// The database does not open.
     #[error("{database:?}: {source}")]
     Database {
-        /// Which; its password is not shown.
+        /// Its address; the password is not shown.
         database: Database,
-        /// Why not.
+        /// The error.
         source: Box<StoreError>,
     },
     /// The database.
@@ -66,9 +66,9 @@ pub enum StartError {
     /// An address at which it can't listen.
     #[error("{setting}: {source}")]
     Listen {
-        /// What it is called in the configuration.
+        /// The setting.
         setting: &'static str,
-        /// Why not.
+        /// The error.
         source: ListenError,
     },
     /// The realm's certificate authorities.
@@ -77,7 +77,7 @@ pub enum StartError {
     /// `[metadata]` or `[policy]`.
     #[error(transparent)]
     Models(#[from] ModelsError),
-    /// What is known about models cannot be read back, so nobody can say what was revoked.
+    /// The kept metadata can't be read, so it is not known which models were revoked.
     #[error(transparent)]
     Metadata(#[from] LearnError),
     /// `[[witnesses]]` or `[[witnessed]]`.
@@ -86,7 +86,7 @@ pub enum StartError {
     /// A store of a hall.
     #[error("[hall] in hallway.toml: {0}")]
     HallStore(#[from] hallway_door_hall::channel::offers::OfferError),
-    /// A name of `[hall]` that is an agent's.
+    /// A name in `[hall]` that belongs to an agent.
     #[error(transparent)]
     Names(#[from] hallway_door_hall::channel::names::CollisionError),
     /// `[hall.partners]`.

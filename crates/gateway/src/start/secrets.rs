@@ -1,4 +1,5 @@
-//! What the gateways of a realm keep in its database, sealed under the operator's key.
+//! The secrets of a realm, which its gateways keep in the database, sealed under the operator's
+//! key.
 
 use hallway_evidence::log::{CosigningKey, SigningKey};
 use hallway_spine::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
@@ -17,14 +18,14 @@ const WITNESS_KEY: &str = "witness-key";
 pub(super) struct Secrets {
     /// Signs the log.
     pub(super) log: SigningKey,
-    /// Signs what this realm saw of others' logs.
+    /// Cosigns other realms' logs.
     pub(super) witness: CosigningKey,
     /// Seals statements.
     pub(super) sealer: Sealer,
 }
 
 impl Secrets {
-    /// The realm whose secrets a database keeps; nothing where it keeps none yet.
+    /// The realm whose secrets a database keeps; `None` if it keeps none yet.
     ///
     /// # Errors
     /// The database failed.
@@ -33,7 +34,7 @@ impl Secrets {
         Ok(stored.map(|name| String::from_utf8_lossy(&name).into_owned()))
     }
 
-    /// Reads them, or makes those that are not there.
+    /// Reads the secrets, and makes those that are missing.
     ///
     /// # Errors
     /// The database is another realm's, or not sealed under this operator's key.

@@ -15,7 +15,7 @@ use crate::realm::{Guest, House};
 use crate::visiting::Two;
 
 /// Far more than the two seconds between looks; nobody waits for it unless it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const THERE: &str = "/api/partners/alpha.localhost/halls/one";
 const FILES: &str = "/api/partners/alpha.localhost/halls/one/files/data";
 const RIGHTS: [&str; 4] = ["connect:echo", "read:data", "write:data", "delete:data"];
@@ -219,7 +219,7 @@ async fn when_it_ends_it_ends_at_both_sides() {
             }
         }
         // The host hears of what ended at home, and home of what ended at the host.
-        timeout(PATIENCE, async {
+        timeout(TIMEOUT, async {
             while any_open(&two.host, &two.owner).await {
                 tokio::task::yield_now().await;
             }

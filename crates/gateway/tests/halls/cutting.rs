@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::realm::{Entered, Guest, House};
 
 /// Far more than the two seconds between looks; nobody waits for it unless it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Something on which a grant rests.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ async fn take_away(house: &House, ground: Ground, owner: &Guest, guest: &Guest, 
 
 async fn is_cut(entered: &Entered, mut stream: hallway_hall::stream::BoxStream, why: &str) {
     let mut rest = [0; 64];
-    let read = timeout(PATIENCE, stream.read(&mut rest)).await;
+    let read = timeout(TIMEOUT, stream.read(&mut rest)).await;
     let read = read.unwrap_or_else(|_| panic!("the stream is open after {why}"));
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?} after {why}");
     let service = "echo".parse().unwrap();

@@ -50,7 +50,7 @@ pub(crate) fn given(house: &House, der: &[u8]) -> serde_json::Value {
     })
 }
 
-pub(crate) const MINUTE: i64 = 60_000;
+pub(crate) const MINUTE_MS: i64 = 60_000;
 
 #[tokio::test]
 async fn certificates_that_are_not_this_realms_or_not_of_now_are_refused_by_tls() {
@@ -66,10 +66,10 @@ async fn certificates_that_are_not_this_realms_or_not_of_now_are_refused_by_tls(
     let own = house.gateway.halls().authorities.in_use();
     let own = &own.signing;
     for (what, authority, from, to) in [
-        ("self-made", &forged, 0, MINUTE),
-        ("foreign", &foreign, 0, MINUTE),
-        ("expired", own, -10 * MINUTE, -MINUTE),
-        ("of tomorrow", own, 24 * 60 * MINUTE, 25 * 60 * MINUTE),
+        ("self-made", &forged, 0, MINUTE_MS),
+        ("foreign", &foreign, 0, MINUTE_MS),
+        ("expired", own, -10 * MINUTE_MS, -MINUTE_MS),
+        ("of tomorrow", own, 24 * 60 * MINUTE_MS, 25 * 60 * MINUTE_MS),
     ] {
         let key = HallKey::generate().unwrap();
         let der = leaf(authority, party(), &key, from, to);
@@ -103,7 +103,7 @@ async fn a_certificate_without_a_grant_opens_nothing() {
     };
     let unknown = (403, "unknown-grant".to_owned());
     let key = HallKey::generate().unwrap();
-    let der = leaf(own, Party::Person(owner.id.to_string()), &key, 0, MINUTE);
+    let der = leaf(own, Party::Person(owner.id.to_string()), &key, 0, MINUTE_MS);
     assert_eq!(refusal(der, key).await, unknown, "a key without a grant");
 
     // A grant is its holder's, whatever another certificate for the same key says.
@@ -111,11 +111,11 @@ async fn a_certificate_without_a_grant_opens_nothing() {
     let pkcs8 = key.as_pkcs8().to_vec();
     let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
     house.act(&owner, act).await.unwrap();
-    let der = leaf(own, Party::Person(other.id.to_string()), &key, 0, MINUTE);
+    let der = leaf(own, Party::Person(other.id.to_string()), &key, 0, MINUTE_MS);
     assert_eq!(refusal(der, key).await, unknown, "another person's name");
 
     let key = HallKey::from_pkcs8(&pkcs8).unwrap();
-    let der = leaf(own, Party::Gateway, &key, 0, MINUTE);
+    let der = leaf(own, Party::Gateway, &key, 0, MINUTE_MS);
     assert_eq!(refusal(der, key).await, unknown, "a gateway's name");
 
     let key = HallKey::from_pkcs8(&pkcs8).unwrap();
@@ -123,7 +123,7 @@ async fn a_certificate_without_a_grant_opens_nothing() {
         hall: "one".parse().unwrap(),
         agent: "lab".parse().unwrap(),
     };
-    let der = leaf(own, agent, &key, 0, MINUTE);
+    let der = leaf(own, agent, &key, 0, MINUTE_MS);
     let dismissed = (403, "agent-dismissed".to_owned());
     assert_eq!(refusal(der, key).await, dismissed, "an agent's name");
 }

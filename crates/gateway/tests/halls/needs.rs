@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use crate::realm::{Entered, Guest, House, spki};
 
 /// Far more than the two seconds between looks; nobody waits for it unless it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
-const TEN_MINUTES: u64 = 10 * 60;
+const TIMEOUT: Duration = Duration::from_secs(30);
+const TEN_MINUTES_SECONDS: u64 = 10 * 60;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Hours around the present: they began ten minutes ago and end in ten, at whatever time of the
@@ -22,7 +22,7 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 fn around_now(house: &House) -> String {
     let now = house.gateway.now().as_ms() / 1000;
     let clock = |second: u64| format!("{:02}:{:02}", second / 3600 % 24, second / 60 % 60);
-    let (from, to) = (now - TEN_MINUTES, now + TEN_MINUTES);
+    let (from, to) = (now - TEN_MINUTES_SECONDS, now + TEN_MINUTES_SECONDS);
     // The first day of 1970 was a Thursday.
     let day = DAYS[usize::try_from((from / 86_400 + 3) % 7).unwrap()];
     format!("{day} {}-{} UTC", clock(from), clock(to))
@@ -84,9 +84,9 @@ async fn when_the_hours_end_open_streams_are_cut() {
     let (house, _owner, guest) = demanding(|house| json!({"hours": around_now(house)})).await;
     let entered = house.enter(&guest).await;
     let mut stream = entered.stream().await;
-    house.later(Duration::from_secs(TEN_MINUTES + 1));
+    house.later(Duration::from_secs(TEN_MINUTES_SECONDS + 1));
     let mut rest = [0; 64];
-    let read = timeout(PATIENCE, stream.read(&mut rest)).await;
+    let read = timeout(TIMEOUT, stream.read(&mut rest)).await;
     let read = read.expect("the stream is open after the end of the hours");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
     assert_eq!(listener_says(&entered).await, "needs-not-met");
@@ -102,7 +102,7 @@ async fn what_was_signed_within_the_hours_does_not_open_after_them() {
     let act = json!({"act": "hall.open", "hall": "one"});
     let answer = house.sign(&guest, act).await.unwrap();
     // Less than a challenge lasts, and more than what is left of the hours but for four minutes.
-    house.later(Duration::from_secs(TEN_MINUTES - 4 * 60));
+    house.later(Duration::from_secs(TEN_MINUTES_SECONDS - 4 * 60));
     let act = json!({"act": "hall.open", "hall": "one"});
     let within = house.sign(&guest, act).await.unwrap();
     house.later(Duration::from_secs(4 * 60 + 1));
@@ -275,9 +275,9 @@ async fn one_admission_of_several_is_enough() {
     let (grant, entered) = ask(&house, &guest).await;
     assert!(grant["waits"].is_null(), "{grant}");
     let mut echo = entered.stream().await;
-    house.later(Duration::from_secs(TEN_MINUTES + 1));
+    house.later(Duration::from_secs(TEN_MINUTES_SECONDS + 1));
     let mut byte = [0];
-    let read = timeout(PATIENCE, echo.read(&mut byte))
+    let read = timeout(TIMEOUT, echo.read(&mut byte))
         .await
         .expect("it is cut");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
@@ -306,9 +306,9 @@ async fn where_some_rights_end_only_their_streams_are_cut() {
         .stream(&"other".parse().unwrap())
         .await
         .unwrap();
-    house.later(Duration::from_secs(TEN_MINUTES + 1));
+    house.later(Duration::from_secs(TEN_MINUTES_SECONDS + 1));
     let mut byte = [0];
-    let read = timeout(PATIENCE, goes.read(&mut byte))
+    let read = timeout(TIMEOUT, goes.read(&mut byte))
         .await
         .expect("it is cut");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");

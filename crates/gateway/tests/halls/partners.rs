@@ -15,7 +15,7 @@ use hallway_spine::realm_authority::RealmAuthority;
 use hallway_spine::store::Role;
 use serde_json::{Value, json};
 
-use crate::listener::{MINUTE, given, leaf};
+use crate::listener::{MINUTE_MS, given, leaf};
 use crate::realm::{Guest, House, client, sha256, spki};
 use crate::rules::partner;
 
@@ -77,7 +77,7 @@ impl Beta {
         path: &str,
         body: Option<Value>,
     ) -> Result<Value, ClientError> {
-        let der = leaf(&self.authority, party, key, 0, MINUTE);
+        let der = leaf(&self.authority, party, key, 0, MINUTE_MS);
         let key = HallKey::from_pkcs8(key.as_pkcs8()).unwrap();
         ask(house, &der, key, method, path, body).await
     }
@@ -242,7 +242,7 @@ async fn a_partners_authority_vouches_for_nobody_of_this_realm() {
     let key = HallKey::generate().unwrap();
     let own = house.gateway.halls().authorities.in_use();
     let own = &own.signing;
-    let der = leaf(own, Party::Gateway, &key, 0, MINUTE);
+    let der = leaf(own, Party::Gateway, &key, 0, MINUTE_MS);
     let answer = ask(&house, &der, key, Method::GET, "/partner/halls", None).await;
     assert_eq!(code(answer), "unknown-grant");
 

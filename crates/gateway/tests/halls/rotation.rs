@@ -11,7 +11,7 @@ use hallway_spine::store::Role;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::listener::{MINUTE, given, leaf};
+use crate::listener::{MINUTE_MS, given, leaf};
 use crate::realm::{Guest, House, client as enter, spki};
 
 /// Replaces the authority that signs, at one gateway; the other one hears of it.
@@ -96,7 +96,7 @@ async fn nobody_notices_that_another_authority_signs() {
         error => panic!("{error}"),
     };
     // TLS takes what the one before signs, as long as it may have signed it.
-    let der = leaf(&before.signing, nobody.clone(), &key, 0, MINUTE);
+    let der = leaf(&before.signing, nobody.clone(), &key, 0, MINUTE_MS);
     let asked = enter(&given(&other, &der), key).grant().await;
     assert_eq!(unknown(asked.unwrap_err()), "unknown-grant");
 
@@ -116,7 +116,7 @@ async fn nobody_notices_that_another_authority_signs() {
         2
     );
     let key = HallKey::generate().unwrap();
-    let der = leaf(&before.signing, nobody, &key, 0, MINUTE);
+    let der = leaf(&before.signing, nobody, &key, 0, MINUTE_MS);
     let refused = enter(&given(&other, &der), key).grant().await.unwrap_err();
     assert!(is_put_out(&refused), "{refused}");
 }

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use crate::realm::{Entered, Guest, House, sha256, spki};
 
 /// Far more than the two seconds between looks; nobody waits for it unless it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const PACT: TokenHash = TokenHash([4; 32]);
 
 /// Two realms that are joined, and whoever acts in them.
@@ -307,7 +307,7 @@ async fn what_does_not_fit_lets_nobody_in() {
 
 async fn is_cut(stream: &mut BoxStream, why: &str) {
     let mut rest = [0; 64];
-    let read = timeout(PATIENCE, stream.read(&mut rest)).await;
+    let read = timeout(TIMEOUT, stream.read(&mut rest)).await;
     let read = read.unwrap_or_else(|_| panic!("the stream is open after {why}"));
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?} after {why}");
 }

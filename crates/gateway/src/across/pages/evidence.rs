@@ -62,7 +62,7 @@ pub(crate) async fn rows(
     Ok((rows, page.next))
 }
 
-/// Whether a device signs such acts itself; its owner signs the others about it.
+/// Whether devices sign this act. Owners sign the other acts about devices.
 fn is_devices_own(act: &str) -> bool {
     matches!(act, "device.enrol" | "device.transaction" | "device.status")
 }

@@ -24,11 +24,11 @@ use serde::Serialize;
 
 use crate::across::evidence;
 
-/// Payloads of up to so many bytes are read and hashed again for each visit.
-const HASHED_FOR_A_VISIT: u64 = 8 << 20;
+/// The most bytes of a payload that is read and hashed again for each visit of the page.
+const MAX_HASHED_BYTES: u64 = 8 << 20;
 
-/// Everything about one piece of evidence that the visitor may see. It is verified again for each
-/// visit, from the same bytes that a receipt holds.
+/// The page of one piece of evidence that the visitor may see. It is verified again for each visit,
+/// from the same bytes as those of a receipt.
 pub(crate) async fn explain(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -56,19 +56,19 @@ pub(crate) async fn explain(
     })
 }
 
-/// The same for programs: each step of the verification, and each field with its bytes.
+/// The explanation for programs: each step of the verification, and each field with its bytes.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
     /// The verification.
     report: Report,
-    /// What the evidence is made of.
+    /// The parts of the evidence.
     parts: Vec<Part>,
 }
 
 /// Explains evidence to a program.
 ///
 /// # Errors
-/// There is no such evidence, or the caller may not see it, or it was erased.
+/// The evidence does not exist or was erased, or the caller may not see it.
 pub async fn explanation(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -98,9 +98,9 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
         .get(&record.hash)
         .await?;
     let payload = match &transaction {
-        Some(transaction) if transaction.length <= HASHED_FOR_A_VISIT => {
+        Some(transaction) if transaction.length <= MAX_HASHED_BYTES => {
             let _turn = gateway.devices().thumbnails.turn().await?;
-            Some(payload::bytes(gateway, transaction, HASHED_FOR_A_VISIT).await?)
+            Some(payload::bytes(gateway, transaction, MAX_HASHED_BYTES).await?)
         }
         _ => None,
     };
@@ -189,7 +189,7 @@ fn group((place, section): (usize, &Section)) -> StepGroup {
     }
 }
 
-/// Where the log holds a receipt's evidence, read from the proof as it is written
+/// The index of a receipt's evidence in the log, read from the text of the proof
 /// (c2sp.org/tlog-proof: a line that names the format, the index, then one hash a line).
 fn log_place(receipt: &Receipt) -> LogPlace {
     let proof = receipt.proof.to_string();

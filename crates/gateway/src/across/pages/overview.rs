@@ -1,4 +1,4 @@
-//! `/`: the overview, or the way in.
+//! `/`: the overview, or the sign-in page.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -19,8 +19,8 @@ use serde::Deserialize;
 use super::super::view::{NextStep, OverviewPage};
 use super::evidence;
 
-/// How many of the newest entries are shown.
-const NEWEST: u64 = 5;
+/// How many of the newest entries the page shows.
+const NEWEST_ENTRIES: u64 = 5;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -29,7 +29,7 @@ pub(crate) struct Then {
     then: Option<String>,
 }
 
-/// The overview for whoever is signed in, the sign-in page for everybody else.
+/// The overview for a person who is signed in, the sign-in page for everybody else.
 pub(crate) async fn overview(
     State(gateway): State<Gateway>,
     caller: Option<Caller>,
@@ -41,7 +41,7 @@ pub(crate) async fn overview(
     let reader = gateway.store.read();
     let newest = PageRequest {
         after: None,
-        limit: Limit::nearest(NEWEST),
+        limit: Limit::nearest(NEWEST_ENTRIES),
     };
     let (latest, _) = transactions::rows(&gateway, &caller, None, &newest).await?;
     let (evidence, _) = evidence::rows(&gateway, &caller, &newest).await?;
@@ -65,8 +65,8 @@ pub(crate) async fn overview(
     })
 }
 
-/// Whether there is any device that the visitor may see, and how many of those are in service: of
-/// a member's own, as far as one look at the store tells.
+/// Whether there is any device that the visitor may see, and how many of them are in service; for a
+/// member, as far as one query counts.
 async fn devices(gateway: &Gateway, caller: &Caller) -> Result<(bool, u64), Problem> {
     let repository = gateway.store.read().devices();
     let request = PageRequest {
@@ -114,7 +114,7 @@ async fn next_steps(
     Ok(steps)
 }
 
-/// How many refusals the last 24 hours saw, as far as one look at the store tells.
+/// How many refusals there were in the last 24 hours, as far as one query counts.
 async fn refusals(gateway: &Gateway, caller: &Caller) -> Result<Option<String>, Problem> {
     if !sees_all(&caller.person) {
         return Ok(None);

@@ -12,7 +12,7 @@ use hallway_spine::http::input::Asked;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
 
-/// What was turned away.
+/// The requests that were refused.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,

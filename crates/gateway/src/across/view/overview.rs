@@ -4,26 +4,26 @@ use askama::Template;
 use hallway_door_device::view::TransactionRow;
 use hallway_spine::console::view::{Count, EvidenceRow, Frame};
 
-/// One thing that is still to be done before the realm is of use.
+/// A step that is needed before the realm is of use.
 #[derive(Clone, Debug)]
 pub struct NextStep {
     /// What to do: `Register a second key`.
     pub what: &'static str,
     /// Why: one sentence.
     pub why: &'static str,
-    /// Where it is done.
+    /// The page on which to do it.
     pub href: &'static str,
     /// Whether it is done.
     pub done: bool,
 }
 
-/// `/` for somebody who is signed in.
+/// `/` for a person who is signed in.
 #[derive(Template, Clone, Debug)]
 #[template(path = "overview.html")]
 pub struct OverviewPage {
     /// The frame.
     pub frame: Frame,
-    /// What is still to be done; shown until all of it is done.
+    /// The next steps, shown until all are done.
     pub next: Vec<NextStep>,
     /// Devices whose enrolment is complete and not suspended.
     pub devices: Count,
@@ -31,8 +31,8 @@ pub struct OverviewPage {
     pub keys: Count,
     /// Entries of the log.
     pub log_size: Count,
-    /// Refusals of the last 24 hours, `200+` where there are more than one look can count; `None`
-    /// where the visitor may not see them.
+    /// The refusals of the last 24 hours, `200+` if there are more than one query counts; `None` if
+    /// the visitor may not see them.
     pub refusals: Option<String>,
     /// Openings that wait until the visitor approves them; `None` for none.
     pub approvals: Option<Count>,

@@ -25,7 +25,9 @@ use hallway_spine::store::{Credential, EvidenceHash, Holder, MakerId, Purpose, R
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::model::{Device, Grant, Guest, HOUR, Link, Model, Over, Rights, Session, State, World};
+use super::model::{
+    Device, Grant, Guest, HOUR_SECONDS, Link, Model, Over, Rights, Session, State, World,
+};
 use crate::key::Key;
 use crate::realm::{House, Refused, spki};
 
@@ -245,9 +247,9 @@ impl Driver {
     fn link_of(&mut self, purpose: Purpose, key: usize, person: Option<usize>, done: &Value) {
         let maker = self.model.keys[key];
         let ends = match purpose {
-            Purpose::Invitation => 7 * 24 * HOUR,
-            Purpose::Recovery => 24 * HOUR,
-            _ => HOUR / 4,
+            Purpose::Invitation => 7 * 24 * HOUR_SECONDS,
+            Purpose::Recovery => 24 * HOUR_SECONDS,
+            _ => HOUR_SECONDS / 4,
         };
         let older: Vec<Over> = (self.model.links.iter().enumerate())
             .filter(|(_, link)| link.purpose == purpose && link.person == person)
@@ -610,7 +612,7 @@ impl Driver {
             && self.model.world().is_operator(by)
             && grant.asked
             && grant.given.is_none()
-            && self.model.now < grant.opened + HOUR
+            && self.model.now < grant.opened + HOUR_SECONDS
             && !self.model.left(id).is_empty();
         assert_eq!(done.is_ok(), expected, "{done:?}");
         if expected {

@@ -1,5 +1,6 @@
-//! Who can still do what, said of the whole past: a thing holds if at every moment since it was made
-//! everything held on which it rests. The gateway keeps no such past; it ends things when they end.
+//! Who can still do what, said of the whole past: a thing holds if at every moment since it was
+//! made everything held on which it rests. The gateway keeps no such past; it ends things when they
+//! end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,7 +100,7 @@ pub(super) struct Model {
     pub(super) devices: Vec<Device>,
 }
 
-pub(super) const HOUR: u64 = 3600;
+pub(super) const HOUR_SECONDS: u64 = 3600;
 
 impl World {
     pub(super) fn is_owner(&self, person: usize) -> bool {
@@ -165,18 +166,18 @@ impl Model {
     }
 
     fn lasts(&self, id: usize) -> bool {
-        self.is_unbroken(id) && self.now < self.sessions[id].touched + 12 * HOUR
+        self.is_unbroken(id) && self.now < self.sessions[id].touched + 12 * HOUR_SECONDS
     }
 
     pub(super) fn is_signed_in(&self, id: usize) -> bool {
-        self.lasts(id) && self.now - self.sessions[id].seen <= 2 * HOUR
+        self.lasts(id) && self.now - self.sessions[id].seen <= 2 * HOUR_SECONDS
     }
 
     /// What is left of a grant, approved already or not yet.
     pub(super) fn left(&self, id: usize) -> Rights {
         let grant = &self.grants[id];
         let outs = self.worlds[grant.world].outs[grant.person];
-        let holds = self.now < grant.opened + 8 * HOUR
+        let holds = self.now < grant.opened + 8 * HOUR_SECONDS
             && grant
                 .session
                 .is_none_or(|session| self.is_unbroken(session))
