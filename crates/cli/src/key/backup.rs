@@ -20,7 +20,7 @@ pub(super) struct Backup {
 enum Action {
     /// Print the seed as 24 words (BIP-39).
     ///
-    /// Whoever has these words has every credential of this key that is not a passkey.
+    /// A person who has these words has every credential of this key that is not a passkey.
     Words {
         #[command(flatten)]
         key: ConsentedKey,

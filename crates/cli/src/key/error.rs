@@ -52,7 +52,7 @@ pub(crate) enum KeyCommandError {
     NobodyToAsk,
     /// Everybody who reaches this address could use the key.
     #[error(
-        "{0} can be reached from other machines, and whoever reaches it could use the key: serve \
+        "{0} can be reached from other machines, and everybody who reaches it could use the key: serve \
          it at 127.0.0.1, or add --udp-beyond-loopback if that is what you want"
     )]
     BeyondLoopback(SocketAddr),

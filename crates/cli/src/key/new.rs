@@ -59,7 +59,7 @@ impl New {
         } else {
             println!("{}", crate::terminal::path(&self.file));
             eprintln!(
-                "Made a security key. Whoever has this file and its passphrase has the key; \
+                "Made a security key. A person who has this file and its passphrase has the key; \
                  nobody can recover a lost passphrase."
             );
         }

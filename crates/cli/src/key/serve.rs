@@ -46,13 +46,14 @@ pub(super) struct Serve {
 struct TransportArguments {
     /// Be a USB security key for every program on this computer, through Linux's uhid.
     ///
-    /// Whoever is logged in at this computer can use the key.
+    /// Everybody who is logged in at this computer can use the key.
     #[arg(long)]
     uhid: bool,
     /// Serve one CTAPHID report per datagram at ADDRESS, such as 127.0.0.1:8111; for port 0, the
     /// system picks one.
     ///
-    /// Whoever can send there can use the key, so an address beyond the loopback interface needs
+    /// Everybody who can send there can use the key, so an address beyond the loopback interface
+    /// needs
     /// --udp-beyond-loopback.
     #[arg(long, value_name = "ADDRESS")]
     udp: Option<SocketAddr>,

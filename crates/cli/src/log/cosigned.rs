@@ -36,7 +36,7 @@ impl Seen {
         Self::of(&note, trusted).map_err(|error| format!("the cosigned checkpoint: {error}").into())
     }
 
-    /// Who cosigned `note`; `None` when nobody did whom `trusted` knows.
+    /// The witnesses of `trusted` that cosigned `note`; `None` if none did.
     pub(super) fn of(note: &str, trusted: &Trusted) -> Result<Option<Self>, Box<dyn Error>> {
         let checkpoint = Checkpoint::open(note, &trusted.log)?;
         let by = cosigned(note, &trusted.witnesses)?;
