@@ -5,21 +5,20 @@
 mod terminal;
 
 mod attest;
-mod backup;
 mod device;
+mod gateway;
 mod hall;
 mod key;
-mod link;
 mod log;
 mod logging;
-mod operator_key;
 mod person;
 mod private_socket;
-mod serve;
 mod shell;
+mod table;
 mod tour;
 mod trust;
 mod verify;
+mod web;
 
 use std::any::TypeId;
 use std::error::Error;
@@ -50,16 +49,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Tour(tour::TourCommand),
-    Serve(serve::ServeCommand),
-    Backup(backup::BackupCommand),
-    Restore(backup::RestoreCommand),
-    OperatorKey(operator_key::OperatorKeyCommand),
+    Serve(gateway::ServeCommand),
+    Backup(gateway::BackupCommand),
+    Restore(gateway::RestoreCommand),
+    OperatorKey(gateway::OperatorKeyCommand),
     Key(key::KeyCommand),
     Device(device::DeviceCommand),
-    Join(person::JoinCommand),
-    SignIn(person::SignInCommand),
-    SignOut(person::SignOutCommand),
-    Link(link::LinkCommand),
+    Join(web::JoinCommand),
+    SignIn(web::SignInCommand),
+    SignOut(web::SignOutCommand),
+    Link(web::LinkCommand),
     Open(hall::OpenCommand),
     Ls(hall::LsCommand),
     Get(hall::GetCommand),
@@ -241,16 +240,16 @@ fn without_users(text: String) -> String {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Tour(command) => return tour::run(command),
-        Command::Serve(command) => serve::run(command)?,
-        Command::Backup(command) => backup::back_up(&command)?,
-        Command::Restore(command) => backup::restore(&command)?,
-        Command::OperatorKey(command) => operator_key::run(&command)?,
+        Command::Serve(command) => gateway::serve(command)?,
+        Command::Backup(command) => gateway::back_up(&command)?,
+        Command::Restore(command) => gateway::restore(&command)?,
+        Command::OperatorKey(command) => gateway::operator_key(&command)?,
         Command::Key(command) => return Ok(key(command)),
         Command::Device(command) => return device::run(&command),
-        Command::Join(command) => person::join(&command)?,
-        Command::SignIn(command) => person::sign_in(&command)?,
-        Command::SignOut(command) => person::sign_out(&command)?,
-        Command::Link(command) => link::run(command)?,
+        Command::Join(command) => web::join(&command)?,
+        Command::SignIn(command) => web::sign_in(&command)?,
+        Command::SignOut(command) => web::sign_out(&command)?,
+        Command::Link(command) => web::link(command)?,
         Command::Open(command) => return Ok(hall::open(command)?),
         Command::Ls(command) => hall::ls(&command)?,
         Command::Get(command) => hall::get(&command)?,

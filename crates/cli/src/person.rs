@@ -9,7 +9,6 @@ mod agreement;
 mod api;
 mod arguments;
 mod ceremony;
-mod command;
 mod difference;
 mod error;
 pub(crate) mod folders;
@@ -42,9 +41,8 @@ use zeroize::Zeroizing;
 
 use agreement::{Wanted, promised_link};
 pub(crate) use api::{Api, Redirections, body, web_client};
-pub(crate) use arguments::{PersonArguments, Settings};
+pub(crate) use arguments::{PersonArguments, SETTINGS_FILE, Settings};
 use ceremony::{Agreed, At, Ceremony};
-pub(crate) use command::{JoinCommand, SignInCommand, SignOutCommand, join, sign_in, sign_out};
 pub(crate) use error::PersonError;
 use kept_session::KeptSession;
 pub(crate) use key_choice::KeyChoice;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use hallway_client::GatewayAddress;
 use hallway_evidence::{MAX_TRUST_FILE, TrustFile};
-use hallway_gateway::config::Config;
 
+use crate::gateway::configured_address;
 use crate::person::{PersonError, Redirections, body, web_client};
 
 /// What checks a realm's receipts: its log's key, and the makers whose devices it accepts.
@@ -46,18 +46,7 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
     let Action::Export { url, data, file } = command.action;
     let url = match url {
         Some(url) => url,
-        None => {
-            let path = data.join(hallway_gateway::config::FILE);
-            if !path.is_file() {
-                return Err(format!(
-                    "{} does not exist: give --url, or --data with a gateway's folder",
-                    path.display()
-                )
-                .into());
-            }
-            let config = Config::load(&data)?;
-            config.origin(config.listen)?.as_str().parse()?
-        }
+        None => configured_address(&data)?,
     };
     let json = crate::runtime()?.block_on(fetch(url))?;
     // Read it, so that nothing but a trust file is ever written.

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::HallCommandError;
 use super::manage::How;
-use super::table::text;
+
 use crate::person::{ActRequest, Visitor};
+use crate::table::text;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuthorityAction {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::HallCommandError;
 use super::manage::How;
-use super::table::{self, Column, text};
 use crate::person::Visitor;
+use crate::table::{self, Column, text};
 
 const HALLS: [Column; 4] = [
     (&["name"], "HALL"),

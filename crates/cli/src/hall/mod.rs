@@ -19,7 +19,6 @@ mod path;
 mod progress;
 mod relay;
 mod remote;
-pub(crate) mod table;
 mod transfer;
 mod visit;
 mod waiting;

@@ -9,8 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use super::HallCommandError;
 use super::manage::How;
-use super::table::text;
+
 use crate::person::{ActRequest, Invitation, PersonError, Visitor};
+use crate::table::text;
 
 /// How long `accept` waits for the other gateway, before it leaves the rest to its own gateway.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);

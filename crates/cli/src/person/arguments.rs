@@ -16,7 +16,7 @@ use crate::key::pin::Typed;
 use crate::key::protection::ProtectionArguments;
 
 /// The file in the folder `hallway` below XDG_CONFIG_HOME.
-pub(super) const FILE: &str = "hallway.toml";
+pub(crate) const SETTINGS_FILE: &str = "hallway.toml";
 
 /// The heading of these arguments in a command's help, after the command's own.
 const WHO: &str = "Who you are";
@@ -95,13 +95,13 @@ impl PersonArguments {
         let configured = Configuration::read(&folders.configuration)?;
         let account = configured.account(self.account.as_deref(), self.gateway.as_ref())?;
         let named = self.gateway.clone().or(account.gateway.clone());
-        let missing = || PersonError::NoGateway(folders.configuration.join(FILE));
+        let missing = || PersonError::NoGateway(folders.configuration.join(SETTINGS_FILE));
         let gateway = named.ok_or_else(missing)?;
         self.with(gateway, account, folders)
     }
 
     /// The same, for a gateway that a link names.
-    pub(super) fn settings_at(&self, gateway: &GatewayAddress) -> Result<Settings, PersonError> {
+    pub(crate) fn settings_at(&self, gateway: &GatewayAddress) -> Result<Settings, PersonError> {
         let folders = Folders::find()?;
         let configured = Configuration::read(&folders.configuration)?;
         let account = configured.account(self.account.as_deref(), Some(gateway))?;
@@ -155,7 +155,7 @@ impl Settings {
 impl Configuration {
     /// Reads the file in `folder`, where its relative paths start.
     fn read(folder: &Path) -> Result<Self, PersonError> {
-        let path = folder.join(FILE);
+        let path = folder.join(SETTINGS_FILE);
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             other => other.map_err(|error| named(&path, error))?,
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_word_that_the_configuration_does_not_know_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
+        let path = folder.path().join(SETTINGS_FILE);
         let read = || Configuration::read(folder.path());
         assert!(read().unwrap().gateway.is_none());
         fs::write(&path, "key = 'my.key'\nca = '/etc/ca.pem'\n").unwrap();
@@ -261,7 +261,7 @@ mod tests {
             gateway = "https://lab.example/"
             key = "lab.key"
         "#;
-        fs::write(folder.path().join(FILE), text).unwrap();
+        fs::write(folder.path().join(SETTINGS_FILE), text).unwrap();
         let read = Configuration::read(folder.path()).unwrap();
         let at = |address: &str| address.parse::<GatewayAddress>().unwrap();
         let gateway = |named| read.account(named, None).unwrap().gateway.unwrap();

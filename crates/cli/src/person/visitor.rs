@@ -37,7 +37,7 @@ impl Visitor {
     ///
     /// # Errors
     /// [`PersonError`] where a file can't be read.
-    pub(super) fn anew(
+    pub(crate) fn anew(
         arguments: &PersonArguments,
         settings: Settings,
     ) -> Result<Self, PersonError> {
@@ -53,7 +53,7 @@ impl Visitor {
     ///
     /// # Errors
     /// As [`Visitor::new`]; a session that can't be read is forgotten here.
-    pub(super) fn leaving(arguments: &PersonArguments) -> Result<Self, PersonError> {
+    pub(crate) fn leaving(arguments: &PersonArguments) -> Result<Self, PersonError> {
         let settings = arguments.settings()?;
         let session = match settings.session().read() {
             Err(PersonError::SpoiledSession(path)) => {
@@ -117,7 +117,7 @@ impl Visitor {
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
-    pub(super) async fn join(&mut self, new: &KeyToRegister) -> Result<Value, PersonError> {
+    pub(crate) async fn join(&mut self, new: &KeyToRegister) -> Result<Value, PersonError> {
         let mut person = self.person()?;
         let joined = person.join(new).await?;
         let signed_in = person.sign_in().await?;
@@ -211,7 +211,7 @@ impl Visitor {
     ///
     /// # Errors
     /// [`PersonError`] of the gateway; a session that it does not know any more is no error.
-    pub(super) async fn sign_out(&mut self) -> Result<(), PersonError> {
+    pub(crate) async fn sign_out(&mut self) -> Result<(), PersonError> {
         self.settings.session().forget()?;
         if self.api.session().is_some() {
             match self.api.post::<Value>("/api/sign-out", &json!({})).await {

@@ -4,10 +4,9 @@ use clap::Args;
 use hallway_evidence::{Line, Printable};
 use serde_json::{Value, json};
 
-use super::arguments::FILE;
-use super::{
-    KeyChoice, KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError, Settings,
-    Visitor,
+use crate::person::{
+    KeyChoice, KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError, SETTINGS_FILE,
+    Settings, Visitor,
 };
 use crate::terminal;
 
@@ -84,7 +83,7 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
             "Later commands find this gateway and this key by --gateway {gateway} and --key {key}, \
              by HALLWAY_GATEWAY and HALLWAY_SECURITY_KEY, or by these two lines in {}:\n\
              gateway = \"{gateway}\"\nkey = \"{key}\"",
-            terminal::path(&folders.configuration.join(FILE)),
+            terminal::path(&folders.configuration.join(SETTINGS_FILE)),
         );
     }
     Ok(())

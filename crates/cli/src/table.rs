@@ -24,7 +24,7 @@ pub(crate) fn print(list: &Value, columns: &[Column], none: &str) {
 }
 
 /// The lines of a table with its headings; none if there are no rows.
-pub(super) fn lines(rows: &[Value], columns: &[Column]) -> Vec<String> {
+pub(crate) fn lines(rows: &[Value], columns: &[Column]) -> Vec<String> {
     let cells = |(names, heading): &Column| {
         let mut cells: Vec<String> = rows.iter().map(|row| cell(row, names)).collect();
         let is_shown = cells.iter().any(|cell| cell != NOTHING);
@@ -52,7 +52,7 @@ fn cell(row: &Value, names: &[&str]) -> String {
 }
 
 /// A field as text: a number whose name ends with `_ms` is a time.
-pub(super) fn text(name: &str, value: &Value) -> String {
+pub(crate) fn text(name: &str, value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => Printable(text).to_string(),

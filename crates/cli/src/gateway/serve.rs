@@ -15,7 +15,7 @@ use hallway_gateway::{Ready, Start, SystemClock, configuration};
 use hallway_spine::settings::{BlobAddress, Database, MetadataConfig, Tls};
 use serde::Serialize;
 
-use crate::operator_key::UnlockArguments;
+use super::operator_key::UnlockArguments;
 use crate::terminal;
 
 /// Serve a realm: doors, log, console and API.

@@ -8,7 +8,7 @@ use hallway_gateway::backup::{Realm, Summary};
 use hallway_spine::settings::Database;
 use serde::Serialize;
 
-use crate::operator_key::UnlockArguments;
+use super::operator_key::UnlockArguments;
 
 /// Back up a whole realm into one file: configuration, database, log and payloads.
 ///

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use hallway_evidence::Printable;
 use serde_json::Value;
 
-use crate::hall::table::{self, Column};
 use crate::person::{ActRequest, LinkId, PersonArguments, PersonError, Visitor};
+use crate::table::{self, Column};
 
 /// One-time links: make one for yourself, see which are open, and withdraw them.
 ///

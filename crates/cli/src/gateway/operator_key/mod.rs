@@ -21,8 +21,8 @@ use crate::terminal;
 
 /// Lock the operator key under security keys, so that a gateway starts only after a touch.
 ///
-/// The operator key encrypts every secret that a gateway keeps. Locked, it is worth nothing to
-/// whoever takes the data folder. Lock it under two security keys at least, keep operator.key in a
+/// The operator key encrypts every secret that a gateway keeps. Locked, it is of no use to a thief
+/// who takes the data folder. Lock it under two security keys at least, keep operator.key in a
 /// safe, then remove it from the folder.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
@@ -51,8 +51,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Let a security key no longer unlock it. Whoever has that key and an older copy of the folder
-    /// still can.
+    /// Let a security key no longer unlock it. A person who has that key and an older copy of the
+    /// folder still can.
     Forget {
         /// What the key is called.
         label: String,
