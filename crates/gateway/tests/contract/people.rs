@@ -1,5 +1,7 @@
 //! People and their keys.
 
+use std::collections::HashMap;
+
 use hallway_evidence::PersonId;
 use hallway_spine::store::{
     Holder, Limit, MAX_KEYS, PageRequest, PersonState, Role, Session, StoreError, Use,
@@ -212,7 +214,7 @@ pub(crate) async fn names_are_read_together(database: &Database) {
     let asked = [emily.id, boris.id, emily.id, PersonId::generate()];
     let names = store.read().people().names(asked).await.unwrap();
     let expected = [&emily, &boris].map(|person| (person.id, person.name.clone()));
-    assert_eq!(names, expected.into());
+    assert_eq!(names, HashMap::from(expected));
     let nobody = store.read().people().names([]).await.unwrap();
     assert!(nobody.is_empty());
 }
