@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::HallCommandError;
 use super::duration::OwnGrant;
 use super::mirror::plan::{Entry, FileEntry};
-use super::path::{Place, RelativePath};
+use super::path::{RelativePath, StorePath};
 use super::progress::Progress;
 use super::remote::{Expected, Remote};
 use super::transfer::{download, upload};
@@ -27,7 +27,7 @@ use crate::person::PersonArguments;
 #[derive(Debug, Args)]
 pub(crate) struct LsCommand {
     /// The folder or file: [REALM/]HALL:STORE/path.
-    place: Place,
+    place: StorePath,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -46,7 +46,7 @@ pub(crate) struct LsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct GetCommand {
     /// The file: [REALM/]HALL:STORE/path.
-    place: Place,
+    place: StorePath,
     /// Where to: a file, or an existing folder.
     #[arg(default_value = ".")]
     to: PathBuf,
@@ -91,7 +91,7 @@ struct Replacing {
 #[derive(Debug, Args)]
 pub(crate) struct RmCommand {
     /// The file or folder: [REALM/]HALL:STORE/path.
-    place: Place,
+    place: StorePath,
     /// Remove a folder with everything in it.
     #[arg(long, short)]
     recursive: bool,
@@ -241,7 +241,7 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
     if command.file.as_os_str() == "-" {
         return Err(HallCommandError::Stream);
     }
-    let mut place: Place = command.place.parse()?;
+    let mut place: StorePath = command.place.parse()?;
     let name = command.file.file_name().and_then(|name| name.to_str());
     let odd = || HallCommandError::Name(command.file.display().to_string());
     let into = if command.place.ends_with('/') || place.path.is_none() {

@@ -5,7 +5,7 @@ use hallway_hall::{AgentName, HallName};
 use serde::Deserialize;
 
 use super::HallCommandError;
-use crate::person::{ActRequest, GuestRequest, Visitor, WhomRequest};
+use crate::person::{ActRequest, Caller, GuestRequest, WhomRequest};
 
 /// The part of a gateway's description of a hall that is needed here.
 #[derive(Debug, Deserialize)]
@@ -31,15 +31,15 @@ struct Agent {
 /// # Errors
 /// The gateway can't be asked.
 pub(super) async fn forewarn(
-    visitor: &mut Visitor,
+    caller: &mut Caller,
     act: &ActRequest,
 ) -> Result<(), HallCommandError> {
     let warning = match act {
         ActRequest::AdmitToHall { hall, guest, .. } => {
-            described(visitor, hall).await?.replaced(hall, guest)
+            described(caller, hall).await?.replaced(hall, guest)
         }
         ActRequest::InviteAgent { hall, agent, .. } => {
-            described(visitor, hall).await?.cut(hall, agent)
+            described(caller, hall).await?.cut(hall, agent)
         }
         _ => None,
     };
@@ -49,8 +49,8 @@ pub(super) async fn forewarn(
     Ok(())
 }
 
-async fn described(visitor: &mut Visitor, hall: &HallName) -> Result<Described, HallCommandError> {
-    Ok(visitor.get(&format!("/api/halls/{hall}")).await?)
+async fn described(caller: &mut Caller, hall: &HallName) -> Result<Described, HallCommandError> {
+    Ok(caller.get(&format!("/api/halls/{hall}")).await?)
 }
 
 /// The API's name for a guest.

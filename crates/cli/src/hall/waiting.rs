@@ -68,7 +68,7 @@ impl fmt::Display for Announcement<'_> {
 /// # Errors
 /// [`HallCommandError::GivenUp`]; or the grant was ended, or nobody approved it in time.
 pub(super) async fn until_approved(
-    visitor: &mut Visitor,
+    caller: &mut Caller,
     opened: &Opened,
     stopped: impl Future<Output = ()>,
     announce: impl FnOnce(&Announcement<'_>),
@@ -87,7 +87,7 @@ pub(super) async fn until_approved(
     if outcome.is_err() {
         let path = format!("/api/grants/{}/end", opened.granted.id);
         let nothing = json!({});
-        match timeout(FAREWELL, visitor.post::<Value>(&path, &nothing)).await {
+        match timeout(FAREWELL, caller.post::<Value>(&path, &nothing)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the grant was not ended; it ends by itself");
