@@ -22,7 +22,7 @@ pub use explanation::{
     Bit, Bytes, ExplanationPage, Fact, Field, LogPlace, Outcome, Part, Picture, Step, StepGroup,
     Verdict,
 };
-pub use frame::{Frame, Place, Standing, Visitor};
+pub use frame::{Frame, NavigationEntry, Standing, Viewer};
 pub use mark::{Mark, Tone};
 pub use metadata::{Blob, MetadataPage, ModelCard, PolicyRow, StatementRow};
 pub use moment::Moment;

@@ -32,7 +32,7 @@ use crate::{HallsOf, files, flows, look};
 /// How many of the newest grants are shown with a hall.
 const NEWEST_GRANTS: u64 = 20;
 
-/// The halls that the visitor may see.
+/// The halls that the viewer may see.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -194,7 +194,7 @@ fn place(hall: Hall) -> HallPlace {
     }
 }
 
-/// The demands of an admission of the visitor's, and whether they are met.
+/// The demands of an admission of the viewer's, and whether they are met.
 fn demand_row(demand: DemandView) -> DemandRow {
     DemandRow {
         rights: capitalised(&demand.rights.to_string()),
@@ -219,7 +219,7 @@ fn capitalised(text: &str) -> String {
     })
 }
 
-/// The visitor's own opening of a hall, if it waits for an approval.
+/// The viewer's own opening of a hall, if it waits for an approval.
 async fn waiting(
     gateway: &Gateway,
     caller: &Caller,
@@ -237,7 +237,7 @@ async fn waiting(
     }))
 }
 
-/// The openings that the visitor can approve, in one hall or in all.
+/// The openings that the viewer can approve, in one hall or in all.
 async fn approvals_in(
     gateway: &Gateway,
     caller: &Caller,

@@ -8,7 +8,7 @@ use super::offset_in;
 /// id-fido-gen-ce-aaguid, the extension that names the model.
 const AAGUID_EXTENSION: &str = "1.3.6.1.4.1.45724.1.1.4";
 
-/// Takes one certificate of a chain apart. Place 0 is the leaf, which signs.
+/// Takes one certificate of a chain apart. Number 0 is the leaf, which signs.
 pub fn certificate(der: &[u8], place: usize) -> Part {
     const IDS: [&str; 4] = [
         "certificate",
