@@ -146,7 +146,7 @@ def test_an_opening_waits_for_a_second_person(realm: Realm, cleo: Guest, ada: Gu
     grant = opened.first["grant"]
     assert opened.first["role"] == "operator"
     assert opened.first["approvers"] == ["Cleo", "Olga"]
-    bob.refused("hall", "approve", grant, words="somebody else has to approve")
+    bob.refused("hall", "approve", grant, words="another person has to approve")
     ada.refused("hall", "approve", grant, words="this needs the role operator")
     assert [row["id"] for row in cleo.json("hall", "approvals")] == [grant]
     assert bob.json("hall", "approvals") == []

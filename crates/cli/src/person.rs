@@ -8,6 +8,7 @@
 mod agreement;
 mod api;
 mod arguments;
+mod caller;
 mod ceremony;
 mod difference;
 mod error;
@@ -19,7 +20,6 @@ mod one_time_link;
 mod request;
 mod session;
 mod unanswered;
-mod visitor;
 
 use hallway_api::Nothing;
 use hallway_api::act::{Answer, Ceremony, NewLink, Outcome};
@@ -46,6 +46,7 @@ use serde_json::{Map, Value};
 use agreement::{Wanted, promised_link};
 pub(crate) use api::{Api, Redirections, body, web_client};
 pub(crate) use arguments::{PersonArguments, SETTINGS_FILE, Settings};
+pub(crate) use caller::Caller;
 use ceremony::{Agreed, At, agree};
 pub(crate) use error::PersonError;
 use kept_session::KeptSession;
@@ -56,7 +57,6 @@ pub(crate) use request::{
     ActRequest, GuestRequest, Invitation, KeyToRegister, LinkId, MakersCertificate, WhomRequest,
 };
 pub(crate) use session::{Session, Who};
-pub(crate) use visitor::Visitor;
 
 /// How many of a person's keys a new key is told of, if it does not say how many it accepts: this
 /// many fit into the shortest message of CTAP (1024 bytes).

@@ -3,7 +3,7 @@
 mod account;
 mod camera;
 mod check;
-mod place;
+mod folder;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use crate::person::{
     web_client,
 };
 use account::{Account, Afterwards};
-use place::Place;
+use folder::TourFolder;
 
 /// The photographs that the camera takes. `photographs/README.md` says whose they are.
 const PHOTOGRAPHS: [(&str, &[u8]); 3] = [
@@ -96,7 +96,7 @@ pub(crate) fn run(command: TourCommand) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn guide(command: TourCommand) -> Result<ExitCode, Box<dyn Error>> {
-    let place = Place::open(&command.data)?;
+    let place = TourFolder::open(&command.data)?;
     let mut tour = Tour::new(&command.data)?;
 
     tour.begin("Starting a gateway");
@@ -138,7 +138,7 @@ async fn guide(command: TourCommand) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-async fn gateway(place: &Place) -> Result<Ready, Box<dyn Error>> {
+async fn gateway(place: &TourFolder) -> Result<Ready, Box<dyn Error>> {
     let start = Start {
         folder: place.gateway(),
         config: place.configuration()?,
@@ -151,7 +151,7 @@ async fn gateway(place: &Place) -> Result<Ready, Box<dyn Error>> {
 
 async fn show(
     tour: &mut Tour,
-    place: &Place,
+    place: &TourFolder,
     origin: &str,
     setup_link: Option<String>,
 ) -> Result<(), Box<dyn Error>> {
@@ -175,7 +175,7 @@ async fn show(
 /// Makes a key and becomes the owner with it, or signs in with the key of an earlier tour.
 async fn owner(
     tour: &mut Tour,
-    place: &Place,
+    place: &TourFolder,
     origin: &str,
     setup_link: Option<String>,
 ) -> Result<Person<SoftKey>, Box<dyn Error>> {
@@ -210,7 +210,7 @@ async fn owner(
 /// Makes the camera's maker, and lets the gateway accept its devices.
 async fn maker(
     tour: &mut Tour,
-    place: &Place,
+    place: &TourFolder,
     owner: &mut Person<SoftKey>,
 ) -> Result<(), Box<dyn Error>> {
     tour.begin("Making a camera in its factory");

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_and_where_nothing_is_there_are_defaults() {
+    fn a_written_file_reads_back_and_a_missing_one_gives_the_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let made = Config::load(folder.path()).unwrap();
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_thing_is_told_with_its_line() {
+    fn an_invalid_value_is_told_with_its_line() {
         for text in [
             "realm = 'https://gate.example'",
             "realm = 'gate.example:443'",
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_written_in_several_ways_has_one_form() {
+    fn a_value_with_several_spellings_has_one_form() {
         let config = read(
             "realm = 'Gate.Example.COM'\npublic_url = 'HTTPS://A.gate.example.com:0443/'\n\
              database = 'PostgreSQL://me@db/realm'\n[metadata]\nurl = 'HTTPS://MDS.example:443'\n\

@@ -14,7 +14,7 @@ use sea_orm_migration::MigrationTrait;
 
 use crate::Gateway;
 use crate::act::Registered;
-use crate::console::view::Place;
+use crate::console::view::NavigationEntry;
 use crate::depends::{Ended, Walk};
 use crate::door_name::DoorName;
 use crate::http::problem::Problem;
@@ -48,7 +48,7 @@ pub trait Door: Send + Sync {
     }
 
     /// The door's pages that the navigation lists.
-    fn places(&self) -> Vec<Place> {
+    fn navigation(&self) -> Vec<NavigationEntry> {
         Vec::new()
     }
 

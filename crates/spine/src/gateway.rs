@@ -11,7 +11,7 @@ use object_store::ObjectStore;
 
 use crate::act::Registered;
 use crate::clock::Clock;
-use crate::console::view::Place;
+use crate::console::view::NavigationEntry;
 use crate::door::Doors;
 use crate::http::problem::{Code, Problem};
 use crate::ledger::{Entry, HashedStatement, Ledger, LedgerError};
@@ -180,11 +180,11 @@ impl Shared {
 impl Gateway {
     /// The pages to which the navigation leads, in their order.
     #[must_use]
-    pub fn places(&self) -> Vec<Place> {
-        let of_doors = self.doors.each().flat_map(|door| door.places());
-        let mut places: Vec<_> = Place::OWN.into_iter().chain(of_doors).collect();
-        places.sort_by_key(|place| place.rank);
-        places
+    pub fn navigation(&self) -> Vec<NavigationEntry> {
+        let of_doors = self.doors.each().flat_map(|door| door.navigation());
+        let mut entries: Vec<_> = NavigationEntry::OWN.into_iter().chain(of_doors).collect();
+        entries.sort_by_key(|entry| entry.rank);
+        entries
     }
 
     /// Tells every door that something ended on which the door may depend.

@@ -21,7 +21,7 @@ pub(crate) struct BackupCommand {
     /// The file to create.
     file: PathBuf,
     #[command(flatten)]
-    place: Place,
+    place: RealmArguments,
 }
 
 /// Restore a realm from a backup, into an empty folder and database.
@@ -34,12 +34,12 @@ pub(crate) struct RestoreCommand {
     /// The backup.
     file: PathBuf,
     #[command(flatten)]
-    place: Place,
+    place: RealmArguments,
 }
 
 /// Where the realm is.
 #[derive(Debug, Args)]
-struct Place {
+struct RealmArguments {
     /// The data folder.
     #[arg(
         long,
@@ -64,7 +64,7 @@ struct Done {
     payloads: u64,
 }
 
-impl Place {
+impl RealmArguments {
     fn realm(&self) -> Result<Realm, Box<dyn Error>> {
         // It may hold a password, which clap would repeat in its error message.
         let database = self.database.as_deref().map(str::parse::<Database>);

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_admits_only_who_knows_the_password() {
+    fn a_port_admits_only_requests_with_the_password() {
         assert_eq!(ask(&[]), Ok(()));
         assert_eq!(
             ask(&[("authorization", "basic aGFsbDpzMzpjcmV0")]),

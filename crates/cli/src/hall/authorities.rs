@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::HallCommandError;
 use super::manage::How;
-use crate::person::{ActRequest, Visitor};
+use crate::person::{ActRequest, Caller};
 use crate::table::text;
 
 #[derive(Debug, Subcommand)]
@@ -47,9 +47,9 @@ pub(super) enum AuthorityAction {
 pub(super) fn run(action: AuthorityAction) -> Result<(), HallCommandError> {
     match action {
         AuthorityAction::Authorities { how } => {
-            let mut visitor = Visitor::new(&how.person)?;
+            let mut caller = Caller::new(&how.person)?;
             let found: Value =
-                super::run(async { Ok(visitor.get("/api/hall/authorities").await?) })?;
+                super::run(async { Ok(caller.get("/api/hall/authorities").await?) })?;
             if how.json {
                 println!("{found}");
             } else {
@@ -89,8 +89,8 @@ pub(super) fn run(action: AuthorityAction) -> Result<(), HallCommandError> {
 }
 
 fn act(how: &How, request: &ActRequest) -> Result<Value, HallCommandError> {
-    let mut visitor = Visitor::new(&how.person)?;
-    super::run(async { Ok(visitor.act(request).await?.outcome) })
+    let mut caller = Caller::new(&how.person)?;
+    super::run(async { Ok(caller.act(request).await?.outcome) })
 }
 
 /// Prints each authority with its stage.

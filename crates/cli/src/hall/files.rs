@@ -13,7 +13,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::HallCommandError;
 use super::duration::OwnGrant;
 use super::mirror::plan::{Entry, FileEntry};
-use super::path::{Place, RelativePath};
+use super::path::{RelativePath, StorePath};
 use super::progress::Progress;
 use super::remote::{Expected, Remote};
 use super::transfer::{download, upload};
@@ -29,7 +29,7 @@ use crate::person::PersonArguments;
 #[derive(Debug, Args)]
 pub(crate) struct LsCommand {
     /// The folder or file: [REALM/]HALL:STORE/path.
-    place: Place,
+    place: StorePath,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -49,7 +49,7 @@ pub(crate) struct LsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct GetCommand {
     /// The file: [REALM/]HALL:STORE/path.
-    place: Place,
+    place: StorePath,
     /// Where to: a file, an existing folder, or - for standard output.
     #[arg(default_value = ".")]
     to: PathBuf,
@@ -95,7 +95,7 @@ struct Replacing {
 #[derive(Debug, Args)]
 pub(crate) struct RmCommand {
     /// The file or folder: [REALM/]HALL:STORE/path.
-    place: Place,
+    place: StorePath,
     /// Remove a folder with everything in it.
     #[arg(long, short)]
     recursive: bool,
@@ -277,7 +277,7 @@ fn taken_in() -> Result<NamedTempFile, HallCommandError> {
 }
 
 pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
-    let mut place: Place = command.place.parse()?;
+    let mut place: StorePath = command.place.parse()?;
     let from_stream = is_stream(&command.file);
     let name = command.file.file_name().and_then(|name| name.to_str());
     let odd = || HallCommandError::Name(command.file.display().to_string());

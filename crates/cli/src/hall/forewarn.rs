@@ -4,21 +4,21 @@ use hallway_api::hall::HallView;
 use hallway_hall::{AgentName, HallName};
 
 use super::HallCommandError;
-use crate::person::{ActRequest, GuestRequest, Visitor, WhomRequest};
+use crate::person::{ActRequest, Caller, GuestRequest, WhomRequest};
 
 /// Prints what the act would replace or cut off.
 ///
 /// # Errors
 /// The gateway can't be asked.
 pub(super) async fn forewarn(
-    visitor: &mut Visitor,
+    caller: &mut Caller,
     act: &ActRequest,
 ) -> Result<(), HallCommandError> {
     let warning = match act {
         ActRequest::AdmitToHall { hall, guest, .. } => {
-            replaced(&described(visitor, hall).await?, guest)
+            replaced(&described(caller, hall).await?, guest)
         }
-        ActRequest::InviteAgent { hall, agent, .. } => cut(&described(visitor, hall).await?, agent),
+        ActRequest::InviteAgent { hall, agent, .. } => cut(&described(caller, hall).await?, agent),
         _ => None,
     };
     if let Some(warning) = warning {
@@ -27,8 +27,8 @@ pub(super) async fn forewarn(
     Ok(())
 }
 
-async fn described(visitor: &mut Visitor, hall: &HallName) -> Result<HallView, HallCommandError> {
-    Ok(visitor.get(&format!("/api/halls/{hall}")).await?)
+async fn described(caller: &mut Caller, hall: &HallName) -> Result<HallView, HallCommandError> {
+    Ok(caller.get(&format!("/api/halls/{hall}")).await?)
 }
 
 /// The API's name for a guest.

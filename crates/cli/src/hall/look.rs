@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::HallCommandError;
 use super::manage::How;
-use crate::person::Visitor;
+use crate::person::Caller;
 use crate::table::{self, Column, text};
 
 const HALLS: [Column; 4] = [
@@ -114,8 +114,8 @@ pub(super) fn approvals(how: &How) -> Result<(), HallCommandError> {
 }
 
 fn show(how: &How, path: &str, print: impl FnOnce(&Value)) -> Result<(), HallCommandError> {
-    let mut visitor = Visitor::new(&how.person)?;
-    let found: Value = super::run(async { Ok(visitor.get(path).await?) })?;
+    let mut caller = Caller::new(&how.person)?;
+    let found: Value = super::run(async { Ok(caller.get(path).await?) })?;
     if how.json {
         println!("{found}");
     } else {

@@ -17,7 +17,7 @@ use super::forewarn::forewarn;
 use super::partners::PartnerAction;
 use super::path::right;
 use super::{HallCommandError, look};
-use crate::person::{ActRequest, GuestRequest, PersonArguments, PersonError, Visitor, WhomRequest};
+use crate::person::{ActRequest, Caller, GuestRequest, PersonArguments, PersonError, WhomRequest};
 
 /// Halls: make them, say who may enter, see what is open, and run an agent.
 ///
@@ -327,10 +327,10 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
             (ActRequest::DismissAgent { hall, agent }, how, done)
         }
     };
-    let mut visitor = Visitor::new(&how.person)?;
+    let mut caller = Caller::new(&how.person)?;
     let outcome = super::run(async {
-        forewarn(&mut visitor, &act).await?;
-        Ok(visitor.act(&act).await?.outcome)
+        forewarn(&mut caller, &act).await?;
+        Ok(caller.act(&act).await?.outcome)
     })?;
     if how.json {
         println!("{outcome}");
@@ -344,8 +344,8 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
 }
 
 fn end(how: &How, grant: GrantId) -> Result<(), HallCommandError> {
-    let mut visitor = Visitor::new(&how.person)?;
-    let outcome = super::run(async { end_grant(&mut visitor, grant).await })?;
+    let mut caller = Caller::new(&how.person)?;
+    let outcome = super::run(async { end_grant(&mut caller, grant).await })?;
     if how.json {
         println!("{outcome}");
     } else {
@@ -355,12 +355,12 @@ fn end(how: &How, grant: GrantId) -> Result<(), HallCommandError> {
 }
 
 /// Ends the caller's own grant, or somebody else's with a touch.
-async fn end_grant(visitor: &mut Visitor, grant: GrantId) -> Result<Value, HallCommandError> {
+async fn end_grant(caller: &mut Caller, grant: GrantId) -> Result<Value, HallCommandError> {
     let own = format!("/api/grants/{grant}/end");
-    match visitor.post(&own, &Nothing {}).await {
+    match caller.post(&own, &Nothing {}).await {
         // Not the caller's own, or missing: the act tells which.
         Err(PersonError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
-            Ok(visitor.act(&ActRequest::EndGrant { grant }).await?.outcome)
+            Ok(caller.act(&ActRequest::EndGrant { grant }).await?.outcome)
         }
         ended => Ok(ended?),
     }

@@ -25,7 +25,7 @@ use super::path::{HallPlace, right};
 use super::relay::Relay;
 use super::visit::socket;
 use super::{HallCommandError, waiting};
-use crate::person::{PersonArguments, Visitor};
+use crate::person::{Caller, PersonArguments};
 
 mod display;
 
@@ -98,22 +98,22 @@ pub(crate) fn run(command: OpenCommand) -> Result<ExitCode, HallCommandError> {
 
 async fn open(command: OpenCommand) -> Result<ExitCode, HallCommandError> {
     let display = Arc::new(Display::new(command.json));
-    let mut visitor = Visitor::new(&command.person)?;
-    let bound = Bound::new(&command, &visitor).await?;
+    let mut caller = Caller::new(&command.person)?;
+    let bound = Bound::new(&command, &caller).await?;
     let asked = command.lasting;
     let wanted = Wanted {
         hall: command.hall,
         rights: command.rights,
         duration_ms: command.lasting.map(Lasting::milliseconds),
     };
-    let signed = opening::sign(&mut visitor, &wanted).await?;
+    let signed = opening::sign(&mut caller, &wanted).await?;
     let stopped = crate::told_to_stop();
     tokio::pin!(stopped);
     let announce = |what: &waiting::Announcement<'_>| display.wait(what);
     let entering = async {
         let hall = &wanted.hall;
-        let opened = signed.enter(&mut visitor, hall, stopped.as_mut()).await?;
-        waiting::until_approved(&mut visitor, &opened, stopped.as_mut(), announce).await?;
+        let opened = signed.enter(&mut caller, hall, stopped.as_mut()).await?;
+        waiting::until_approved(&mut caller, &opened, stopped.as_mut(), announce).await?;
         Ok::<_, HallCommandError>(opened)
     };
     let opened = match entering.await {
@@ -125,7 +125,7 @@ async fn open(command: OpenCommand) -> Result<ExitCode, HallCommandError> {
         }
         Err(error) => return Err(error),
     };
-    drop(visitor);
+    drop(caller);
     let left = until(opened.granted.ends_ms).as_millis();
     let lasting = asked.unwrap_or(Lasting::about(u64::try_from(left).unwrap_or(u64::MAX)));
     let outcome = tokio::select! {
@@ -163,8 +163,8 @@ fn until(ms: u64) -> Duration {
 }
 
 impl Bound {
-    async fn new(command: &OpenCommand, visitor: &Visitor) -> Result<Self, HallCommandError> {
-        let path = socket(&visitor.settings().folders, &command.hall);
+    async fn new(command: &OpenCommand, caller: &Caller) -> Result<Self, HallCommandError> {
+        let path = socket(&caller.settings().folders, &command.hall);
         let socket = Listener::private(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => HallCommandError::Binding(format!(
                 "{} is open already: another `hallway open` serves {}",

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::HallCommandError;
 use super::path::HallPlace;
-use crate::person::{ActRequest, Done, Visitor};
+use crate::person::{ActRequest, Caller, Done};
 
 mod check;
 
@@ -71,10 +71,7 @@ pub(crate) struct Signed {
 ///
 /// # Errors
 /// The person's key or the gateway refuses, or what it gave can't be used.
-pub(crate) async fn sign(
-    visitor: &mut Visitor,
-    wanted: &Wanted,
-) -> Result<Signed, HallCommandError> {
+pub(crate) async fn sign(caller: &mut Caller, wanted: &Wanted) -> Result<Signed, HallCommandError> {
     let key = HallKey::generate()?;
     let rights = match wanted.rights.as_slice() {
         [] => None,
@@ -87,7 +84,7 @@ pub(crate) async fn sign(
         duration_ms: wanted.duration_ms,
         public_key: *key.public(),
     };
-    let done = visitor.act(&request).await?;
+    let done = caller.act(&request).await?;
     let granted = Granted::read(&done.outcome)?;
     check::granted(&done, &granted)?;
     let place = place_of(&granted.certified.listener)?;
@@ -116,7 +113,7 @@ impl Signed {
     /// The host refuses or does not answer; [`HallCommandError::Stopped`].
     pub(crate) async fn enter(
         self,
-        visitor: &mut Visitor,
+        caller: &mut Caller,
         hall: &HallPlace,
         stopped: impl Future<Output = ()>,
     ) -> Result<Opened, HallCommandError> {
@@ -124,11 +121,11 @@ impl Signed {
         let Some(host) = &hall.host else {
             return Ok(opened);
         };
-        if visitor.realm() == Some(host) {
+        if caller.realm() == Some(host) {
             return Ok(opened);
         }
         let shown = tokio::select! {
-            shown = opened.show_evidence(visitor, host, &done) => shown,
+            shown = opened.show_evidence(caller, host, &done) => shown,
             () = stopped => Err(HallCommandError::Stopped),
         };
         if let Err(error) = shown {
@@ -151,12 +148,12 @@ impl Opened {
     /// Shows the host what was signed, with the proofs of the log at home.
     async fn show_evidence(
         &mut self,
-        visitor: &mut Visitor,
+        caller: &mut Caller,
         host: &RealmName,
         done: &Done,
     ) -> Result<(), HallCommandError> {
         let path = format!("/api/grants/{}/visit", self.granted.id);
-        let evidence: VisitView = visitor.get(&path).await?;
+        let evidence: VisitView = caller.get(&path).await?;
         let bundle = evidence.bundle.0;
         check::shown(done, &bundle)?;
         let abroad = |error: ClientError| HallCommandError::Host {

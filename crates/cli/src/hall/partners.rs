@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::HallCommandError;
 use super::manage::How;
-use crate::person::{ActRequest, Invitation, PersonError, Visitor};
+use crate::person::{ActRequest, Caller, Invitation, PersonError};
 use crate::table::text;
 
 /// How long `accept` waits for the other gateway, before it leaves the rest to its own gateway.
@@ -67,13 +67,13 @@ pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
         }
         PartnerAction::Accept { link, how } => accept(&how, &link),
         PartnerAction::Partners { refresh, how } => {
-            let mut visitor = Visitor::new(&how.person)?;
+            let mut caller = Caller::new(&how.person)?;
             let found: Value = super::run(async {
                 if let Some(realm) = refresh {
                     let path = format!("/api/partners/{realm}/refresh");
-                    let _: Value = visitor.post(&path, &Nothing {}).await?;
+                    let _: Value = caller.post(&path, &Nothing {}).await?;
                 }
-                Ok(visitor.get("/api/partners").await?)
+                Ok(caller.get("/api/partners").await?)
             })?;
             if how.json {
                 println!("{found}");
@@ -96,8 +96,8 @@ pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
 }
 
 fn act_out(how: &How, act: &ActRequest) -> Result<Value, HallCommandError> {
-    let mut visitor = Visitor::new(&how.person)?;
-    super::run(async { Ok(visitor.act(act).await?.outcome) })
+    let mut caller = Caller::new(&how.person)?;
+    super::run(async { Ok(caller.act(act).await?.outcome) })
 }
 
 /// Prints each partner with its state and what its people are admitted to.
@@ -142,10 +142,10 @@ fn print(partners: &Value) {
 /// Accepts an invitation, and waits for the other gateway to agree.
 fn accept(how: &How, link: &str) -> Result<(), HallCommandError> {
     let link = Invitation::read(link)?;
-    let mut visitor = Visitor::new(&how.person)?;
+    let mut caller = Caller::new(&how.person)?;
     let partner = super::run(async {
-        let done = visitor.act(&ActRequest::AcceptPartner { link }).await?;
-        Ok(settled(&mut visitor, &done.evidence).await?)
+        let done = caller.act(&ActRequest::AcceptPartner { link }).await?;
+        Ok(settled(&mut caller, &done.evidence).await?)
     })?;
     if how.json {
         println!("{partner}");
@@ -169,11 +169,11 @@ fn accept(how: &How, link: &str) -> Result<(), HallCommandError> {
 }
 
 /// The partner that `evidence` made, once its gateway answered or something went wrong.
-async fn settled(visitor: &mut Visitor, evidence: &str) -> Result<Value, PersonError> {
+async fn settled(caller: &mut Caller, evidence: &str) -> Result<Value, PersonError> {
     let mut last = Value::Null;
     let waiting = async {
         loop {
-            let all: Value = visitor.get("/api/partners").await?;
+            let all: Value = caller.get("/api/partners").await?;
             let mut rows = all.as_array().into_iter().flatten();
             if let Some(found) = rows.find(|row| row["evidence"] == evidence) {
                 last = found.clone();

@@ -178,14 +178,14 @@ impl fmt::Display for RelativePath {
 /// A place in a store: `HALL:STORE/path`, or `HALL:STORE` for its root; for a partner's hall,
 /// `REALM/` comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct StorePath {
     pub(crate) hall: HallPlace,
     pub(crate) store: StoreName,
     /// The path in the store; `None` is the root.
     pub(crate) path: Option<RelativePath>,
 }
 
-impl FromStr for Place {
+impl FromStr for StorePath {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
@@ -201,7 +201,7 @@ impl FromStr for Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for StorePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.hall, self.store)?;
         match &self.path {
@@ -238,7 +238,7 @@ pub(crate) enum Side {
     /// On this computer.
     Local(PathBuf),
     /// In a hall.
-    Hall(Place),
+    Hall(StorePath),
 }
 
 impl FromStr for Side {
@@ -284,10 +284,10 @@ mod tests {
 
     #[test]
     fn places_are_told_from_files() {
-        let place: Place = "lab:data/a/b/".parse().unwrap();
+        let place: StorePath = "lab:data/a/b/".parse().unwrap();
         assert_eq!(place.to_string(), "lab:data/a/b");
-        assert_eq!("lab:data".parse::<Place>().unwrap().path, None);
-        assert_eq!("lab:data/".parse::<Place>().unwrap().path, None);
+        assert_eq!("lab:data".parse::<StorePath>().unwrap().path, None);
+        assert_eq!("lab:data/".parse::<StorePath>().unwrap().path, None);
         for text in [
             "lab",
             "Lab:data",
@@ -296,7 +296,7 @@ mod tests {
             ":data",
             "lab:da_ta",
         ] {
-            assert!(text.parse::<Place>().is_err(), "{text:?}");
+            assert!(text.parse::<StorePath>().is_err(), "{text:?}");
         }
         assert_eq!(
             "./a:b".parse::<Side>().unwrap(),
@@ -311,13 +311,13 @@ mod tests {
 
     #[test]
     fn a_partners_hall_has_its_realm_before_it() {
-        let place: Place = "alpha.example/lab:data/a/b".parse().unwrap();
+        let place: StorePath = "alpha.example/lab:data/a/b".parse().unwrap();
         assert_eq!(place.to_string(), "alpha.example/lab:data/a/b");
         assert_eq!(place.hall.host, Some("alpha.example".parse().unwrap()));
         assert_eq!(place.hall.hall.as_str(), "lab");
         assert_eq!("Alpha.Example/lab:data/a/b".parse(), Ok(place));
         for text in ["/lab:data", "alpha.example/:data", "a.b/c/lab:data"] {
-            assert!(text.parse::<Place>().is_err(), "{text:?}");
+            assert!(text.parse::<StorePath>().is_err(), "{text:?}");
         }
         let side = |text: &str| text.parse::<Side>().unwrap();
         assert!(matches!(side("alpha.example/lab:data"), Side::Hall(_)));
@@ -333,7 +333,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_folder_comes_right_before_what_is_in_it(texts: Vec<String>) {
+        fn a_folder_comes_right_before_its_entries(texts: Vec<String>) {
             let mut all: Vec<RelativePath> = texts.iter().filter_map(|text| text.parse().ok()).collect();
             all.sort();
             for pair in all.windows(2) {

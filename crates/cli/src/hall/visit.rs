@@ -13,7 +13,7 @@ use super::path::HallPlace;
 use super::waiting::{self, Announcement};
 use super::way::Way;
 use crate::person::folders::Folders;
-use crate::person::{PersonArguments, Visitor};
+use crate::person::{Caller, PersonArguments};
 
 /// The socket of a `hallway open`, in the runtime folder.
 pub(super) fn socket(folders: &Folders, place: &HallPlace) -> PathBuf {
@@ -42,18 +42,18 @@ pub(crate) async fn visit<T>(
         let stopped = crate::told_to_stop();
         return until(stopped, work(way)).await;
     }
-    let mut visitor = Visitor::new(person)?;
+    let mut caller = Caller::new(person)?;
     let wanted = Wanted {
         hall: hall.clone(),
         rights: rights.to_vec(),
         duration_ms,
     };
-    let signed = opening::sign(&mut visitor, &wanted).await?;
+    let signed = opening::sign(&mut caller, &wanted).await?;
     let stopped = crate::told_to_stop();
     tokio::pin!(stopped);
-    let opened = signed.enter(&mut visitor, hall, stopped.as_mut()).await?;
+    let opened = signed.enter(&mut caller, hall, stopped.as_mut()).await?;
     let announce = |what: &Announcement<'_>| eprintln!("{what}");
-    waiting::until_approved(&mut visitor, &opened, stopped.as_mut(), announce).await?;
+    waiting::until_approved(&mut caller, &opened, stopped.as_mut(), announce).await?;
     let renewed = opened.client.clone();
     let renewing = tokio::spawn(async move { renewed.keep_renewed().await });
     let done = until(stopped, work(Way::Grant(opened.client.clone()))).await;

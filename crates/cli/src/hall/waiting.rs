@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::HallCommandError;
 use super::opening::Opened;
-use crate::person::Visitor;
+use crate::person::Caller;
 
 /// How often the gateway is asked.
 const ASK_EVERY: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ impl fmt::Display for Announcement<'_> {
 /// # Errors
 /// [`HallCommandError::GivenUp`]; or the grant was ended, or nobody approved it in time.
 pub(super) async fn until_approved(
-    visitor: &mut Visitor,
+    caller: &mut Caller,
     opened: &Opened,
     stopped: impl Future<Output = ()>,
     announce: impl FnOnce(&Announcement<'_>),
@@ -76,7 +76,7 @@ pub(super) async fn until_approved(
     };
     if outcome.is_err() {
         let path = format!("/api/grants/{}/end", opened.granted.id);
-        match timeout(FAREWELL_TIMEOUT, visitor.post::<Value>(&path, &Nothing {})).await {
+        match timeout(FAREWELL_TIMEOUT, caller.post::<Value>(&path, &Nothing {})).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the grant was not ended; it ends by itself");

@@ -14,7 +14,7 @@ use hallway_softkey::{Consent, KeyFile, NewKey, SoftKey};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::place::Place;
+use super::folder::TourFolder;
 use super::{PHOTOGRAPHS, Tour};
 use crate::person::{ActRequest, Person};
 
@@ -42,7 +42,7 @@ pub(super) struct Taken {
 }
 
 /// Makes the camera, once.
-pub(super) fn provision(place: &Place) -> Result<Factory, Box<dyn Error>> {
+pub(super) fn provision(place: &TourFolder) -> Result<Factory, Box<dyn Error>> {
     let certificate = place.factory().join("maker.pem");
     if !place.camera_key().exists() {
         let now = Timestamp::from(std::time::SystemTime::now());
@@ -70,7 +70,7 @@ pub(super) fn provision(place: &Place) -> Result<Factory, Box<dyn Error>> {
 /// Enrols the camera if it is new, lets it take every photograph, and stops it.
 pub(super) async fn take_photographs(
     tour: &mut Tour,
-    place: &Place,
+    place: &TourFolder,
     origin: &str,
     owner: &mut Person<SoftKey>,
 ) -> Result<Vec<Taken>, Box<dyn Error>> {
@@ -106,7 +106,7 @@ pub(super) async fn take_photographs(
 
 async fn follow(
     tour: &mut Tour,
-    place: &Place,
+    place: &TourFolder,
     owner: &mut Person<SoftKey>,
     told: &mut mpsc::UnboundedReceiver<Event>,
 ) -> Result<Vec<Taken>, Box<dyn Error>> {
@@ -164,7 +164,7 @@ async fn follow(
 }
 
 /// Puts the photographs where the camera finds them, whole: written beside, then moved in.
-fn drop_photographs(place: &Place) -> std::io::Result<()> {
+fn drop_photographs(place: &TourFolder) -> std::io::Result<()> {
     for (name, bytes) in PHOTOGRAPHS {
         let part = place.camera().join(format!("{name}.part"));
         fs::write(&part, bytes)?;

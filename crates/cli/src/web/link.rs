@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use hallway_evidence::Printable;
 use serde_json::Value;
 
-use crate::person::{ActRequest, LinkId, PersonArguments, PersonError, Visitor};
+use crate::person::{ActRequest, Caller, LinkId, PersonArguments, PersonError};
 use crate::table::{self, Column};
 
 /// One-time links: make one for yourself, see which are open, and withdraw them.
@@ -113,14 +113,14 @@ fn make(how: &How, request: &ActRequest, what_to_do: &str) -> Result<(), PersonE
 }
 
 fn act(how: &How, request: &ActRequest) -> Result<Value, PersonError> {
-    let mut visitor = Visitor::new(&how.person)?;
-    let done = crate::runtime()?.block_on(visitor.act(request))?;
+    let mut caller = Caller::new(&how.person)?;
+    let done = crate::runtime()?.block_on(caller.act(request))?;
     Ok(done.outcome)
 }
 
 fn list(how: &How) -> Result<Value, PersonError> {
-    let mut visitor = Visitor::new(&how.person)?;
-    crate::runtime()?.block_on(visitor.get("/api/links"))
+    let mut caller = Caller::new(&how.person)?;
+    crate::runtime()?.block_on(caller.get("/api/links"))
 }
 
 /// The id of the one link whose id begins with `start`.

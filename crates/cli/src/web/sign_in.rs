@@ -6,8 +6,8 @@ use hallway_evidence::Line;
 use serde::Serialize;
 
 use crate::person::{
-    KeyChoice, KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError, SETTINGS_FILE,
-    Settings, Visitor,
+    Caller, KeyChoice, KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError,
+    SETTINGS_FILE, Settings,
 };
 use crate::terminal;
 
@@ -59,22 +59,22 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
     let settings = command.person.settings_at(&link.gateway)?;
     let label = command.label.as_deref().unwrap_or(settings.key.kind());
     let label = line("label", label)?;
-    let mut visitor = Visitor::anew(&command.person, settings)?;
+    let mut caller = Caller::anew(&command.person, settings)?;
     let name = command.name.as_deref().map(|name| line("name", name));
     let new = KeyToRegister {
         link,
         name: name.transpose()?,
         label,
     };
-    let who = crate::runtime()?.block_on(visitor.join(&new))?;
-    tell(&who, visitor.settings(), command.json)?;
+    let who = crate::runtime()?.block_on(caller.join(&new))?;
+    tell(&who, caller.settings(), command.json)?;
     if !command.json {
         let Settings {
             gateway,
             key,
             folders,
             ..
-        } = visitor.settings();
+        } = caller.settings();
         // Relative paths in the file start in its folder.
         let key = match key {
             KeyChoice::File(path) => {
@@ -98,14 +98,14 @@ fn line(what: &'static str, text: &str) -> Result<Line, PersonError> {
 }
 
 pub(crate) fn sign_in(command: &SignInCommand) -> Result<(), PersonError> {
-    let mut visitor = Visitor::anew(&command.person, command.person.settings()?)?;
-    let who = crate::runtime()?.block_on(visitor.sign_in())?;
-    tell(&who, visitor.settings(), command.json)
+    let mut caller = Caller::anew(&command.person, command.person.settings()?)?;
+    let who = crate::runtime()?.block_on(caller.sign_in())?;
+    tell(&who, caller.settings(), command.json)
 }
 
 pub(crate) fn sign_out(command: &SignOutCommand) -> Result<(), PersonError> {
-    let mut visitor = Visitor::leaving(&command.person)?;
-    crate::runtime()?.block_on(visitor.sign_out())
+    let mut caller = Caller::leaving(&command.person)?;
+    crate::runtime()?.block_on(caller.sign_out())
 }
 
 /// What `--json` prints.

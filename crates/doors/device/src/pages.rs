@@ -1,6 +1,6 @@
 //! The pages about devices and what they send.
 
-use hallway_spine::console::view::Place;
+use hallway_spine::console::view::NavigationEntry;
 
 pub mod devices;
 pub mod makers;
@@ -8,15 +8,16 @@ pub mod names;
 pub mod transactions;
 
 /// The transactions of devices.
-pub const TRANSACTIONS: Place = Place::of_members("/transactions", "Transactions", 20);
+pub const TRANSACTIONS: NavigationEntry =
+    NavigationEntry::of_members("/transactions", "Transactions", 20);
 
 /// Devices.
-pub const DEVICES: Place = Place::of_members("/devices", "Devices", 10);
+pub const DEVICES: NavigationEntry = NavigationEntry::of_members("/devices", "Devices", 10);
 
 /// The makers whose devices are accepted.
-pub const MAKERS: Place = Place::of_operators("/makers", "Makers", 25);
+pub const MAKERS: NavigationEntry = NavigationEntry::of_operators("/makers", "Makers", 25);
 
 /// The pages to which the navigation leads.
-pub(crate) fn places() -> Vec<Place> {
+pub(crate) fn navigation() -> Vec<NavigationEntry> {
     vec![TRANSACTIONS, DEVICES, MAKERS]
 }

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_refused() {
+    fn bytes_that_are_no_picture_are_refused() {
         assert!(shrink(b"\xff\xd8\xff\xe0 not a picture").is_err());
     }
 }

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_can_be_typed_back() {
+    fn a_shown_code_can_be_typed_back() {
         let code = UserCode::generate().unwrap();
         let shown = code.to_string();
         assert_eq!(shown.len(), 9);

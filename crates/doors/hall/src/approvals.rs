@@ -115,7 +115,7 @@ pub fn may(gateway: &Gateway, person: &Person, grant: &Grant) -> Result<Approval
     if grant.person == person.id {
         return Err(Problem::new(
             Code::OwnOpening,
-            "somebody else has to approve what you open",
+            "another person has to approve what you open",
         ));
     }
     if person.role < approval.role {

@@ -26,7 +26,7 @@ use crate::channel::{Presence, Standing};
 
 /// The path parameters of a request for files.
 #[derive(Debug, Deserialize)]
-pub struct Place {
+pub struct AwayStoreAddress {
     realm: String,
     hall: String,
     store: String,
@@ -103,7 +103,7 @@ pub async fn grant(
 pub async fn files(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(place): Path<Place>,
+    Path(place): Path<AwayStoreAddress>,
     request: Request,
 ) -> Result<Response, Problem> {
     serve(&gateway, &caller, &place, request).await
@@ -113,22 +113,22 @@ pub async fn files(
 pub async fn change(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(place): Path<Place>,
+    Path(place): Path<AwayStoreAddress>,
     request: Request,
 ) -> Result<Response, Problem> {
     let request = as_webdav(request, &mount(&place)).await?;
     serve(&gateway, &caller, &place, request).await
 }
 
-fn mount(place: &Place) -> String {
-    let Place { realm, hall, store } = place;
+fn mount(place: &AwayStoreAddress) -> String {
+    let AwayStoreAddress { realm, hall, store } = place;
     format!("/api/partners/{realm}/halls/{hall}/files/{store}")
 }
 
 async fn serve(
     gateway: &Gateway,
     caller: &Caller,
-    place: &Place,
+    place: &AwayStoreAddress,
     request: Request,
 ) -> Result<Response, Problem> {
     let (host, hall) = named(&place.realm, &place.hall)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hallway_evidence::log::VerifierKey;
 use hallway_spine::act::Registered;
-use hallway_spine::console::view::Place;
+use hallway_spine::console::view::NavigationEntry;
 use hallway_spine::door::Door;
 use hallway_spine::door_name::DoorName;
 use hallway_spine::http::problem::Problem;
@@ -49,8 +49,8 @@ impl Door for HallDoor {
         routes::all()
     }
 
-    fn places(&self) -> Vec<Place> {
-        pages::places()
+    fn navigation(&self) -> Vec<NavigationEntry> {
+        pages::navigation()
     }
 
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {

@@ -39,7 +39,7 @@ pub enum Change {
 
 /// The path parameters of a request.
 #[derive(Debug, Deserialize)]
-pub struct Place {
+pub struct StoreAddress {
     name: String,
     store: String,
 }
@@ -121,7 +121,7 @@ pub async fn open_now(
 pub async fn files(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(place): Path<Place>,
+    Path(place): Path<StoreAddress>,
     request: Request,
 ) -> Result<Response, Problem> {
     serve(&gateway, &caller, &place, request).await
@@ -131,7 +131,7 @@ pub async fn files(
 pub async fn change(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(place): Path<Place>,
+    Path(place): Path<StoreAddress>,
     request: Request,
 ) -> Result<Response, Problem> {
     let request = as_webdav(request, &mount(&place)).await?;
@@ -154,14 +154,14 @@ fn method(name: &str) -> Result<Method, Problem> {
     Method::from_bytes(name.as_bytes()).map_err(|error| Problem::internal(&error))
 }
 
-fn mount(place: &Place) -> String {
+fn mount(place: &StoreAddress) -> String {
     format!("/api/halls/{}/files/{}", place.name, place.store)
 }
 
 async fn serve(
     gateway: &Gateway,
     caller: &Caller,
-    place: &Place,
+    place: &StoreAddress,
     mut request: Request,
 ) -> Result<Response, Problem> {
     let (hall, store): (HallName, StoreName) = match (place.name.parse(), place.store.parse()) {

@@ -104,7 +104,7 @@ async fn replace(
     if turn(&all)? != signed {
         return Err(Problem::new(
             Code::AuthorityChanged,
-            "another authority signs by now; look again",
+            "another authority signs now; look again",
         ));
     }
     let all = rotation::replace(all, actor.now, how).map_err(not_yet)?;

@@ -74,7 +74,7 @@ pub(crate) fn all() -> Vec<Route> {
             .summary("End a grant of the caller's own")
             .gives::<grants::GrantRow>(),
         Route::get("/api/approvals", MEMBER, approvals::list)
-            .summary("Openings that wait until the caller, or somebody else, approves them")
+            .summary("Openings that wait for an approval and that the caller can approve")
             .gives::<Vec<approvals::WaitingRow>>(),
         Route::post("/api/hall-agents/join", Access::Proof, agents::join)
             .summary("Join a hall as an agent, by a one-time token")

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn each_mistake_is_named() {
         for (text, told) in [
             ("[hall]\nmax_hours = 0", "1 to 744"),
             ("[hall]\ncertificate_seconds = 1", "5 to 86400"),

@@ -14,7 +14,7 @@ pub mod view;
 
 use hallway_spine::Gateway;
 use hallway_spine::act::Registered;
-use hallway_spine::console::view::Place;
+use hallway_spine::console::view::NavigationEntry;
 use hallway_spine::door::Door;
 use hallway_spine::door_name::DoorName;
 use hallway_spine::http::route::Route;
@@ -58,7 +58,7 @@ impl Door for Web {
         routes::all()
     }
 
-    fn places(&self) -> Vec<Place> {
-        pages::places()
+    fn navigation(&self) -> Vec<NavigationEntry> {
+        pages::navigation()
     }
 }

@@ -1,6 +1,6 @@
 //! The pages about people and their keys.
 
-use hallway_spine::console::view::Place;
+use hallway_spine::console::view::NavigationEntry;
 
 pub mod arrive;
 pub mod keys;
@@ -8,12 +8,12 @@ pub mod links;
 pub mod people;
 
 /// The caller's keys and sessions.
-pub const KEYS: Place = Place::of_members("/keys", "My keys", 60);
+pub const KEYS: NavigationEntry = NavigationEntry::of_members("/keys", "My keys", 60);
 
 /// The people of the realm.
-pub const PEOPLE: Place = Place::of_operators("/people", "People", 70);
+pub const PEOPLE: NavigationEntry = NavigationEntry::of_operators("/people", "People", 70);
 
 /// The pages to which the navigation leads.
-pub(crate) fn places() -> Vec<Place> {
+pub(crate) fn navigation() -> Vec<NavigationEntry> {
     vec![KEYS, PEOPLE]
 }

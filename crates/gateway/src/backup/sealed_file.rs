@@ -19,15 +19,15 @@ const PIECE_BYTES: usize = 1 << 20;
 const TAG_BYTES: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     Middle,
     Last,
 }
 
-fn nonce(number: u64, place: Place) -> XNonce {
+fn nonce(number: u64, position: Position) -> XNonce {
     let mut nonce = [0; 24];
     nonce[..8].copy_from_slice(&number.to_be_bytes());
-    nonce[8] = u8::from(place == Place::Last);
+    nonce[8] = u8::from(position == Position::Last);
     XNonce::from(nonce)
 }
 
@@ -65,10 +65,10 @@ impl<W: Write> SealedWriter<W> {
         })
     }
 
-    fn piece(&mut self, place: Place) -> io::Result<()> {
+    fn piece(&mut self, position: Position) -> io::Result<()> {
         let sealed = self
             .cipher
-            .encrypt(&nonce(self.number, place), self.waiting.as_slice())
+            .encrypt(&nonce(self.number, position), self.waiting.as_slice())
             .map_err(|_| io::Error::other("the backup could not be encrypted"))?;
         self.to.write_all(&(sealed.len() as u32).to_be_bytes())?;
         self.to.write_all(&sealed)?;
@@ -79,7 +79,7 @@ impl<W: Write> SealedWriter<W> {
 
     /// Writes the last piece and gives the file back.
     pub(super) fn finish(mut self) -> io::Result<W> {
-        self.piece(Place::Last)?;
+        self.piece(Position::Last)?;
         self.to.flush()?;
         Ok(self.to)
     }
@@ -88,7 +88,7 @@ impl<W: Write> SealedWriter<W> {
 impl<W: Write> Write for SealedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.waiting.len() == PIECE_BYTES {
-            self.piece(Place::Middle)?;
+            self.piece(Position::Middle)?;
         }
         let taken = bytes.len().min(PIECE_BYTES - self.waiting.len());
         self.waiting.extend_from_slice(&bytes[..taken]);
@@ -161,12 +161,12 @@ impl<R: Read> SealedReader<R> {
         self.from
             .read_exact(&mut sealed)
             .map_err(|_| damaged("it ends too early"))?;
-        let open = |place| {
+        let open = |position| {
             self.cipher
-                .decrypt(&nonce(self.number, place), &*sealed)
+                .decrypt(&nonce(self.number, position), &*sealed)
                 .ok()
         };
-        let (piece, ended) = match (open(Place::Middle), open(Place::Last)) {
+        let (piece, ended) = match (open(Position::Middle), open(Position::Last)) {
             (Some(piece), _) => (piece, false),
             (None, Some(piece)) => (piece, true),
             (None, None) => return Err(damaged("a piece was changed, or is out of order")),

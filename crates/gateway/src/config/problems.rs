@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_in_the_order_of_the_lines() {
+    fn all_mistakes_are_told_in_the_order_of_the_lines() {
         assert_eq!(
             told(
                 "realm = 'gate.example:443'\nlisten = 'localhost:8080'\n\
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_must_be_is_said() {
+    fn the_expected_value_is_named() {
         for (text, expected) in [
             (
                 "listen = 'localhost:8080'",
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_what_is_told() {
+    fn the_number_of_problems_is_bounded() {
         let many: String = (0..100).map(|number| format!("a{number} = 1\n")).collect();
         assert_eq!(told(&many).lines().count(), MOST_PROBLEMS);
     }

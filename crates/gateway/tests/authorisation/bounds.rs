@@ -153,7 +153,7 @@ async fn nobody_has_more_requests_under_way_than_a_route_allows_one_caller() {
 }
 
 #[tokio::test]
-async fn the_description_says_what_is_answered_to_too_much() {
+async fn the_description_names_the_answer_to_a_request_beyond_the_bounds() {
     let realm = Realm::start().await;
     let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
     let body = axum::body::to_bytes(realm.send(request).await.into_body(), 1 << 20)

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use hallway_gateway::Gateway;
 use hallway_spine::console::pages::{frame, html};
-use hallway_spine::console::view::{Frame, Place};
+use hallway_spine::console::view::{Frame, NavigationEntry};
 use hallway_spine::door::Door;
 use hallway_spine::door_name::DoorName;
 use hallway_spine::http::input::{Input, line};
@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 pub(crate) struct Guestbook;
 
-const PLACE: Place = Place::of_members("/guestbook", "Guestbook", 45);
+const ENTRY: NavigationEntry = NavigationEntry::of_members("/guestbook", "Guestbook", 45);
 const MEMBER: Access = Access::Person(Role::Member);
 
 impl Door for Guestbook {
@@ -49,8 +49,8 @@ impl Door for Guestbook {
         ]
     }
 
-    fn places(&self) -> Vec<Place> {
-        vec![PLACE]
+    fn navigation(&self) -> Vec<NavigationEntry> {
+        vec![ENTRY]
     }
 
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
@@ -112,7 +112,7 @@ async fn write(
 
 async fn page(State(gateway): State<Gateway>, caller: Caller) -> Result<Response, Problem> {
     html(&Page {
-        frame: frame(&gateway, &caller, PLACE),
+        frame: frame(&gateway, &caller, ENTRY),
         lines: lines(gateway.store.read()).await?,
     })
 }

@@ -302,7 +302,7 @@ pub(crate) async fn an_agents_token_is_used_once(database: &Database) {
     unit.cancel().await.unwrap();
 }
 
-pub(crate) async fn a_name_is_one_agents_whoever_is_first(database: &Database) {
+pub(crate) async fn one_of_two_agents_gets_a_name(database: &Database) {
     let (one, _, backups) = furnished(database).await;
     let other = database.store().await;
     let mut inviting = tokio::task::JoinSet::new();

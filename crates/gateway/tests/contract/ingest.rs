@@ -197,7 +197,7 @@ pub(crate) async fn one_that_cannot_be_kept_fails_alone(database: &Database) {
     }
 }
 
-pub(crate) async fn what_is_sent_again_gets_its_receipt(database: &Database) {
+pub(crate) async fn a_transaction_that_is_sent_again_gets_its_receipt(database: &Database) {
     let (store, ledger, ingest) = gateway(database).await;
     let camera = registered_devices(&store, 1).await.remove(0);
     let once = Submission {

@@ -101,7 +101,7 @@ pub(crate) async fn an_expired_link_opens_nothing(database: &Database) {
     assert_eq!(links.open(&long.token, at(150)).await.unwrap(), Some(long));
 }
 
-pub(crate) async fn links_are_found_by_whom_they_concern(database: &Database) {
+pub(crate) async fn links_are_found_by_person(database: &Database) {
     let store = database.store().await;
     let (emily, gaston) = (person(Role::Owner), person(Role::Member));
     let unit = store.begin().await.unwrap();

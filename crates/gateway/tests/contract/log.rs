@@ -187,7 +187,7 @@ pub(crate) async fn old_receipts_are_made_anew(database: &Database) {
     assert_eq!(listed, [hash]);
 }
 
-pub(crate) async fn grounds_are_found_by_whom_they_are_about(database: &Database) {
+pub(crate) async fn grounds_are_found_by_person_and_device(database: &Database) {
     let (store, ledger) = (database.store().await, ledger());
     let (emily, otto) = (person(Role::Owner).id, person(Role::Owner).id);
     let given = |id, role| entry(promotion(id, role));

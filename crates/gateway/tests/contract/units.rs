@@ -5,7 +5,7 @@ use hallway_spine::store::{Holder, Role, Store, StoreError};
 use crate::database::Database;
 use crate::sample::{credential, entries, ledger, person};
 
-pub(crate) async fn what_is_cancelled_leaves_no_trace(database: &Database) {
+pub(crate) async fn a_cancelled_unit_leaves_no_trace(database: &Database) {
     let (store, ledger, emily) = (database.store().await, ledger(), person(Role::Owner));
     let key = credential(Holder::Person(emily.id));
     for ending in ["cancelled", "dropped", "failed"] {
@@ -53,7 +53,7 @@ pub(crate) async fn what_is_cancelled_leaves_no_trace(database: &Database) {
     assert_eq!(receipts[0].proof.index(), 0);
 }
 
-pub(crate) async fn what_is_saved_others_see(database: &Database) {
+pub(crate) async fn others_see_a_committed_unit(database: &Database) {
     let (one, other) = (database.store().await, database.store().await);
     let emily = person(Role::Member);
     let unit = one.begin().await.unwrap();

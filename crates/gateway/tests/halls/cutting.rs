@@ -183,7 +183,7 @@ async fn a_key_whose_model_is_refused_keeps_neither_session_nor_grant() {
 }
 
 #[tokio::test]
-async fn one_who_leaves_is_out_and_others_stay() {
+async fn a_guest_who_leaves_is_out_and_others_stay() {
     let house = House::open().await;
     let owner = house.person(Role::Owner).await;
     let guest = house.person(Role::Member).await;

@@ -108,7 +108,7 @@ async fn a_lock_that_is_taken_at_one_gateway_refuses_at_the_other_until_its_gran
 }
 
 #[tokio::test]
-async fn of_ten_who_lock_at_once_one_does() {
+async fn one_of_ten_clients_that_lock_at_once_gets_the_lock() {
     let ([house, other], _owner) = realm().await;
     let (_, with_ada) = enter(&house).await;
     let (_, with_bo) = enter(&other).await;
@@ -126,7 +126,7 @@ async fn of_ten_who_lock_at_once_one_does() {
 }
 
 #[tokio::test]
-async fn whoever_may_only_read_sees_locks_and_takes_none() {
+async fn a_reader_sees_locks_and_takes_none() {
     let ([house, other], _owner) = realm().await;
     let (_, with_ada) = enter(&house).await;
     let reader = other.person(Role::Member).await;

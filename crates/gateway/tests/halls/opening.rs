@@ -82,7 +82,7 @@ async fn a_touch_opens_a_service_until_it_is_ended() {
 }
 
 #[tokio::test]
-async fn what_is_not_allowed_does_not_open() {
+async fn an_opening_without_admission_is_refused() {
     let house = House::open().await;
     let owner = house.person(Role::Owner).await;
     let member = house.person(Role::Member).await;

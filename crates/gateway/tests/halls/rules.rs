@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use hallway_door_hall::HallsOf;
-use hallway_door_hall::channel::routes::{Admits, Visitor};
+use hallway_door_hall::channel::routes::{Admits, Caller};
 use hallway_door_hall::channel::{Presence, Who, routes};
 use hallway_door_hall::store::{
     self, Grant, GrantHolder, GrantKind, GuestId, HallGuest, HallTables, Partner, PartnerState,
@@ -67,7 +67,7 @@ fn every_route_has_a_stated_rule() {
     assert_eq!(stated.len(), RULES.len(), "a rule is stated twice");
 }
 
-async fn code(house: &House, method: &str, path: &str, visitor: Option<&Visitor>) -> String {
+async fn code(house: &House, method: &str, path: &str, caller: Option<&Caller>) -> String {
     let path = path
         .replace("{service}", "echo")
         .replace("{store}", "data")
@@ -79,8 +79,8 @@ async fn code(house: &House, method: &str, path: &str, visitor: Option<&Visitor>
         .uri(path)
         .body(Body::empty())
         .unwrap();
-    if let Some(visitor) = visitor {
-        request.extensions_mut().insert(visitor.clone());
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller.clone());
     }
     let answer = routes::router(&house.gateway)
         .oneshot(request)
@@ -91,7 +91,7 @@ async fn code(house: &House, method: &str, path: &str, visitor: Option<&Visitor>
 }
 
 /// Somebody who is inside, as the listener would say.
-async fn visitor(house: &House, who: Who, given: &serde_json::Value) -> Visitor {
+async fn caller(house: &House, who: Who, given: &serde_json::Value) -> Caller {
     use base64::Engine as _;
     let presence: Arc<Presence> = house
         .gateway
@@ -104,7 +104,7 @@ async fn visitor(house: &House, who: Who, given: &serde_json::Value) -> Visitor 
     let der = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(der)
         .unwrap();
-    Visitor {
+    Caller {
         presence,
         svid: Svid::read(&der.into()).unwrap(),
         address: "192.0.2.1".to_owned(),
@@ -121,7 +121,7 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
     let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
     let given = house.act(&owner, act).await.unwrap()["grant"].clone();
     let id = given["id"].as_str().unwrap().parse().unwrap();
-    let guest = visitor(&house, Who::Guest(id), &given).await;
+    let guest = caller(&house, Who::Guest(id), &given).await;
 
     let act =
         json!({"act": "hall.invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
@@ -138,7 +138,7 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
         name: "lab".parse().unwrap(),
         key: sha256(key.public().as_der()),
     };
-    let agent = visitor(&house, who, &given).await;
+    let agent = caller(&house, who, &given).await;
 
     // Across realms: whoever comes with a partner's certificate, and our own person elsewhere.
     let beta = joined(&house, &owner, "beta.example").await;
@@ -148,15 +148,15 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
         person: PersonId::generate(),
         key: [7; 32],
     };
-    let newcomer = visitor(&house, newcomer, certificate).await;
-    let partner = visitor(&house, Who::Partner(beta.clone()), certificate).await;
+    let newcomer = caller(&house, newcomer, certificate).await;
+    let partner = caller(&house, Who::Partner(beta.clone()), certificate).await;
     let away = GrantKind::Away {
         host: beta.clone(),
         role: Role::Owner,
         told: None,
     };
     let away = Who::Guest(granted(&house, &owner, away).await);
-    let away = visitor(&house, away, certificate).await;
+    let away = caller(&house, away, certificate).await;
     let welcome = GrantKind::Visitor(store::Visitor {
         home: beta,
         name: "Boris".to_owned(),
@@ -164,7 +164,7 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
         vouched: house.gateway.now().plus(Duration::from_secs(600)),
     });
     let welcome = Who::Guest(granted(&house, &owner, welcome).await);
-    let welcome = visitor(&house, welcome, certificate).await;
+    let welcome = caller(&house, welcome, certificate).await;
 
     let parties = [
         (

@@ -1,4 +1,4 @@
-//! The handlers of the pages: each loads what its page shows, as far as the visitor may see it.
+//! The handlers of the pages: each loads what its page shows, as far as the viewer may see it.
 
 pub mod names;
 pub mod problem;
@@ -13,7 +13,7 @@ pub use problem::{nowhere, problem_page};
 pub use sign_in::sign_in_path;
 
 use super::assets;
-use super::view::{Frame, Moment, Place, Standing, Visitor};
+use super::view::{Frame, Moment, NavigationEntry, Standing, Viewer};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Route};
@@ -36,15 +36,15 @@ pub fn html(page: &impl Template) -> Result<Response, Problem> {
 
 /// The frame for somebody who is signed in.
 #[must_use]
-pub fn frame(gateway: &Gateway, caller: &Caller, here: Place) -> Frame {
+pub fn frame(gateway: &Gateway, caller: &Caller, here: NavigationEntry) -> Frame {
     Frame {
         realm: gateway.rp.id.clone(),
-        visitor: Some(Visitor {
+        viewer: Some(Viewer {
             name: caller.person.name.clone(),
             standing: standing(caller.person.role),
         }),
         here: Some(here),
-        places: gateway.places(),
+        navigation: gateway.navigation(),
     }
 }
 
@@ -52,9 +52,9 @@ pub fn frame(gateway: &Gateway, caller: &Caller, here: Place) -> Frame {
 pub fn bare_frame(gateway: &Gateway) -> Frame {
     Frame {
         realm: gateway.rp.id.clone(),
-        visitor: None,
+        viewer: None,
         here: None,
-        places: Vec::new(),
+        navigation: Vec::new(),
     }
 }
 

@@ -19,7 +19,7 @@ mod witnesses;
 
 pub use evidence::{EvidencePage, EvidenceRow};
 pub use explanation::{ExplanationPage, Fact, LogPlace, Picture};
-pub use frame::{Frame, Place, Standing, Visitor};
+pub use frame::{Frame, NavigationEntry, Standing, Viewer};
 pub use mark::{Mark, Tone};
 pub use metadata::{Blob, MetadataPage, ModelCard, PolicyRow, StatementRow};
 pub use moment::Moment;

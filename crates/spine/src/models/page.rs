@@ -9,7 +9,7 @@ use hallway_webauthn::{KeyProtection, ModelList, ModelPolicy, SerialNumbers};
 use crate::Gateway;
 use crate::console::pages::{frame, html, moment};
 use crate::console::view::{
-    Blob, Count, MetadataPage, ModelCard, Moment, Place, PolicyRow, StatementRow,
+    Blob, Count, MetadataPage, ModelCard, Moment, NavigationEntry, PolicyRow, StatementRow,
 };
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
@@ -35,7 +35,7 @@ pub(crate) async fn metadata(
     let (found, next) = look::search(&gateway, &search);
     let query = search.q.unwrap_or_default();
     html(&MetadataPage {
-        frame: frame(&gateway, &caller, Place::METADATA),
+        frame: frame(&gateway, &caller, NavigationEntry::METADATA),
         configured: view.configured,
         sources: view.sources,
         signer: view.signer,

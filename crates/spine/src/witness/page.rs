@@ -6,7 +6,9 @@ use hallway_evidence::Timestamp;
 
 use crate::Gateway;
 use crate::console::pages::{frame, html, moment};
-use crate::console::view::{CosignerRow, Count, ForkCard, Place, WitnessedRow, WitnessesPage};
+use crate::console::view::{
+    CosignerRow, Count, ForkCard, NavigationEntry, WitnessedRow, WitnessesPage,
+};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::witness::look;
@@ -47,7 +49,7 @@ pub(crate) async fn witnesses(
         ..witnessed(view.log)
     };
     html(&WitnessesPage {
-        frame: frame(&gateway, &caller, Place::WITNESSES),
+        frame: frame(&gateway, &caller, NavigationEntry::WITNESSES),
         size: Count(size),
         key: found.key,
         url: found.url,

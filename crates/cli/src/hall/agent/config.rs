@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn each_mistake_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.toml");
         for (text, told) in [

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::HallCommandError;
 use super::duration::OwnGrant;
-use super::path::{Place, RelativePath, Side};
+use super::path::{RelativePath, Side, StorePath};
 use super::visit::visit;
 use crate::person::PersonArguments;
 use plan::{Plan, Sameness, Surplus};
@@ -141,7 +141,7 @@ impl MirrorCommand {
 fn sides<'a>(
     from: &'a Side,
     to: &'a Side,
-) -> Result<(Direction, &'a Path, &'a Place), HallCommandError> {
+) -> Result<(Direction, &'a Path, &'a StorePath), HallCommandError> {
     match (from, to) {
         (Side::Local(folder), Side::Hall(place)) => Ok((Direction::Up, folder, place)),
         (Side::Hall(place), Side::Local(folder)) => Ok((Direction::Down, folder, place)),
@@ -150,7 +150,7 @@ fn sides<'a>(
 }
 
 /// The rights that the mirror needs, and no others.
-fn rights(command: &MirrorCommand, direction: Direction, place: &Place) -> Vec<Right> {
+fn rights(command: &MirrorCommand, direction: Direction, place: &StorePath) -> Vec<Right> {
     let mut rights = vec![Right::Read(place.store.clone())];
     if direction == Direction::Up && !command.dry_run {
         rights.push(Right::Write(place.store.clone()));

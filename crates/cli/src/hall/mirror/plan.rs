@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_goes_only_when_told() {
+    fn an_entry_in_the_way_is_removed_only_if_told() {
         let source = listing([
             ("file", file(1, 1)),
             ("folder", Entry::Folder),

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_refused_is_sent_no_further() {
+    async fn a_refused_upload_is_not_sent_on() {
         let folder = tempfile::tempdir().unwrap();
         let (socket, source) = (folder.path().join("s"), folder.path().join("large"));
         let length = 1 << 30;

@@ -115,7 +115,7 @@ fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
         _ if device.owner == Some(person.id) => Ok(()),
         _ => Err(Problem::new(
             Code::Owned,
-            "this device belongs to somebody else, who must release it first",
+            "this device belongs to another person, who must release it first",
         )),
     }
 }
@@ -164,7 +164,7 @@ async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
         Some(_) => {
             return Err(Problem::new(
                 Code::Owned,
-                "somebody else claimed this device meanwhile",
+                "another person claimed this device meanwhile",
             ));
         }
         None => {

@@ -25,7 +25,7 @@ use crate::store::{Device, DeviceState, DeviceTables, SuspendedBy};
 /// How many of the newest transactions of a device are shown with it.
 const NEWEST_TRANSACTIONS: u64 = 5;
 
-/// The devices that the visitor may see.
+/// The devices that the viewer may see.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -120,7 +120,7 @@ pub(crate) async fn claim(
     })
 }
 
-/// The device `id`, if the visitor may see it.
+/// The device `id`, if the viewer may see it.
 pub(crate) async fn find(gateway: &Gateway, caller: &Caller, id: &str) -> Result<Device, Problem> {
     let id = id.parse().map_err(|_| Problem::not_found("device"))?;
     lifecycle::seen(gateway.store.read(), &caller.person, id).await

@@ -16,7 +16,7 @@ use super::super::view::{TransactionRow, TransactionsPage};
 use crate::store::DeviceTables;
 use crate::{lifecycle, transactions as door};
 
-/// The transactions that the visitor may see.
+/// The transactions that the viewer may see.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -36,7 +36,7 @@ pub(crate) async fn list(
     })
 }
 
-/// The name of a device that the visitor sees, or the name that the visitor gave it as its owner.
+/// The name of a device that the viewer sees, or the name that the viewer gave it as its owner.
 async fn name(gateway: &Gateway, caller: &Caller, id: &str) -> Result<String, Problem> {
     let missing = || Problem::not_found("device");
     let id = id.parse().map_err(|_| missing())?;
@@ -48,7 +48,7 @@ async fn name(gateway: &Gateway, caller: &Caller, id: &str) -> Result<String, Pr
     period.map(|period| period.name).ok_or_else(missing)
 }
 
-/// One page of transactions, of one device or of all that the visitor may see.
+/// One page of transactions, of one device or of all that the viewer may see.
 pub async fn rows(
     gateway: &Gateway,
     caller: &Caller,

@@ -166,9 +166,9 @@ pub struct DevicePage {
     pub model: Option<ModelCard>,
     /// Why its model is not accepted, if so: then nothing that the device signs is accepted.
     pub refused: Option<String>,
-    /// The acts that the visitor can do on it now.
+    /// The acts that the viewer can do on it now.
     pub acts: Vec<DeviceAct>,
-    /// The people to whom the visitor can give it, with identifiers and names; empty if it can't be
+    /// The people to whom the viewer can give it, with identifiers and names; empty if it can't be
     /// given.
     pub heirs: Vec<(String, String)>,
     /// Its newest transactions, at most five.

@@ -7,7 +7,7 @@ use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::problem::{Code, Problem};
 
-use super::routes::Visitor;
+use super::routes::Caller;
 use crate::HallsOf;
 use crate::partners::description::{Description, authorities};
 use crate::partners::refresh::{Left, Ourselves, hexadecimal};
@@ -17,9 +17,9 @@ use crate::store::EndedBy;
 /// `GET /partner/realm`.
 pub async fn realm(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Json<Ourselves>, Problem> {
-    let partner = active(gateway.store.read(), visitor.partner()?).await?;
+    let partner = active(gateway.store.read(), caller.partner()?).await?;
     let own = gateway.halls().authorities.in_use();
     Ok(Json(Ourselves {
         description: Description::own(&gateway)?,
@@ -31,10 +31,10 @@ pub async fn realm(
 /// `POST /partner/left`: the asking realm ended the partnership.
 pub async fn left(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     Input(left): Input<Left>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let partner = active(gateway.store.read(), visitor.partner()?).await?;
+    let partner = active(gateway.store.read(), caller.partner()?).await?;
     if left.pact != partner.pact.to_string() {
         return Err(Problem::new(
             Code::OtherPact,

@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::inside::{Presence, Who};
-use super::routes::{self, Visitor};
+use super::routes::{self, Caller};
 use super::visit;
 use crate::HallsOf;
 use crate::store::{GrantKind, HallTables};
@@ -346,13 +346,13 @@ async fn connection(
                 return;
             }
             let cut = presence.pass.cut.clone();
-            let visitor = Visitor {
+            let caller = Caller {
                 presence,
                 svid,
                 address: peer.ip().to_string(),
             };
             let inner = router.map_request(move |mut request: Request<Body>| {
-                request.extensions_mut().insert(visitor.clone());
+                request.extensions_mut().insert(caller.clone());
                 request
             });
             serve(stream, (peer, pace), inner, cut.cancelled_owned()).await;

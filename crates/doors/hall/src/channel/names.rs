@@ -14,7 +14,7 @@ use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{Store, StoreError};
 
 use super::inside::{Thing, Who};
-use super::routes::Visitor;
+use super::routes::Caller;
 use super::{Offers, standing};
 use crate::HallsOf;
 use crate::store::{HallAgent, HallTables};
@@ -253,14 +253,14 @@ pub async fn check_configuration(store: &Store, offers: &Offers) -> Result<(), C
 /// 403 `not-invited-for`, 409 `name-taken`, 400 `malformed`; 403 when it was put out meanwhile.
 pub async fn judge(
     gateway: &Gateway,
-    visitor: &Visitor,
+    caller: &Caller,
     announced: Result<Provides, hallway_api::Problem>,
 ) -> Result<(), Problem> {
-    let judged = weigh(gateway, visitor, announced).await;
+    let judged = weigh(gateway, caller, announced).await;
     if let Err(problem) = &judged {
-        tracing::warn!(who = %visitor.presence.who, detail = problem.detail, "an agent was refused");
+        tracing::warn!(who = %caller.presence.who, detail = problem.detail, "an agent was refused");
         let peer = Peer {
-            address: visitor.address.clone(),
+            address: caller.address.clone(),
             agent: "hallway agent".to_owned(),
             session: None,
         };
@@ -271,10 +271,10 @@ pub async fn judge(
 
 async fn weigh(
     gateway: &Gateway,
-    visitor: &Visitor,
+    caller: &Caller,
     announced: Result<Provides, hallway_api::Problem>,
 ) -> Result<(), Problem> {
-    let Who::Agent { hall, name, key } = &visitor.presence.who else {
+    let Who::Agent { hall, name, key } = &caller.presence.who else {
         return Err(Problem::new(Code::Guest, "only an agent provides anything"));
     };
     let announced = announced.map_err(|refused| Problem::malformed(refused.detail))?;

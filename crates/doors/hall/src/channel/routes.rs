@@ -85,7 +85,7 @@ pub struct HallRoute {
 
 /// The other end of a connection. The listener puts it into every request.
 #[derive(Clone, Debug)]
-pub struct Visitor {
+pub struct Caller {
     /// Its presence inside.
     pub presence: Arc<Presence>,
     /// The certificate that it showed.
@@ -94,7 +94,7 @@ pub struct Visitor {
     pub address: String,
 }
 
-impl Visitor {
+impl Caller {
     /// The hall and the name, if this is an agent.
     fn agent(&self) -> Result<(&HallName, &AgentName), Problem> {
         match &self.presence.who {
@@ -231,8 +231,8 @@ async fn guard(
 ) -> Response {
     match admit(&gateway, admits, &mut request).await {
         Ok(()) => {
-            let visitor = request.extensions().get::<Visitor>();
-            let source = visitor.map(|visitor| certified(&gateway, &visitor.svid));
+            let caller = request.extensions().get::<Caller>();
+            let source = caller.map(|caller| certified(&gateway, &caller.svid));
             bounds.serve(request, source, next).await
         }
         Err(problem) => problem.into_response(),
@@ -255,16 +255,16 @@ async fn admit(gateway: &Gateway, admits: Admits, request: &mut Request) -> Resu
             "no web page may send requests here",
         ));
     }
-    let visitor = request.extensions().get::<Visitor>().cloned();
-    let visitor = visitor.ok_or_else(Problem::unauthenticated)?;
-    if gateway.now().as_ms() > visitor.svid.not_after_ms {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let caller = caller.ok_or_else(Problem::unauthenticated)?;
+    if gateway.now().as_ms() > caller.svid.not_after_ms {
         return Err(Problem::new(
             Code::CertificateExpired,
             "the certificate of this connection has expired; connect with the renewed one",
         ));
     }
-    let standing = visitor.presence.standing(gateway).await?;
-    let who = &visitor.presence.who;
+    let standing = caller.presence.standing(gateway).await?;
+    let who = &caller.presence.who;
     let kind = standing.as_ref().map(|standing| &standing.grant.kind);
     let may = match (admits, who) {
         (Admits::Guest, Who::Guest(_)) => {
@@ -311,24 +311,24 @@ fn refused(who: &Who, kind: Option<&GrantKind>) -> Problem {
 /// The halls that this realm shares with the asking partner.
 async fn shared(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Json<Shared>, Problem> {
-    Shared::with(&gateway, visitor.partner()?).await.map(Json)
+    Shared::with(&gateway, caller.partner()?).await.map(Json)
 }
 
 /// Ends the visits that have ended at the partner.
 async fn ended(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     Input(ended): Input<Ended>,
 ) -> Result<Json<Heard>, Problem> {
-    visit::ended_at_home(&gateway, visitor.partner()?, &ended.hashes()?).await?;
+    visit::ended_at_home(&gateway, caller.partner()?, &ended.hashes()?).await?;
     Ok(Json(Heard {}))
 }
 
 /// The caller's rights, and when they end.
 async fn grant(
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     Extension(standing): Extension<Arc<Standing>>,
 ) -> Result<Json<hallway_hall::Grant>, Problem> {
     Ok(Json(hallway_hall::Grant {
@@ -339,17 +339,17 @@ async fn grant(
         },
         rights: standing.rights.clone(),
         ends_ms: standing.grant.ends.as_ms(),
-        certificate_ends_ms: visitor.svid.not_after_ms,
+        certificate_ends_ms: caller.svid.not_after_ms,
     }))
 }
 
 /// A new certificate for the same key, within the grant and without a touch.
 async fn renew(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     Extension(standing): Extension<Arc<Standing>>,
 ) -> Result<Json<Renewed>, Problem> {
-    let certified = certificate::guest(&gateway, &standing.grant, &visitor.svid.public_key)?;
+    let certified = certificate::guest(&gateway, &standing.grant, &caller.svid.public_key)?;
     let mut answer = renewed(certified);
     if let GrantKind::Away { host, .. } = &standing.grant.kind {
         // A visitor's host may have another authority by now; home follows it.
@@ -363,25 +363,25 @@ async fn renew(
 /// A new certificate for an agent's key.
 async fn renew_agent(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Json<Renewed>, Problem> {
-    let (hall, name) = visitor.agent()?;
-    let certified = certificate::agent(&gateway, hall, name, &visitor.svid.public_key)?;
+    let (hall, name) = caller.agent()?;
+    let certified = certificate::agent(&gateway, hall, name, &caller.svid.public_key)?;
     Ok(Json(renewed(certified)))
 }
 
 /// Serves an agent that announces its stores and services, until it disconnects or is put out.
 async fn control(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (hall, name) = visitor.agent()?;
+    let (hall, name) = caller.agent()?;
     let (hall, name) = (hall.clone(), name.clone());
-    let cut = visitor.presence.pass.cut.clone();
+    let cut = caller.presence.pass.cut.clone();
     let switchboard = gateway.halls().offers.switchboard.clone();
     let judge = move |announced| async move {
-        names::judge(&gateway, &visitor, announced)
+        names::judge(&gateway, &caller, announced)
             .await
             .map_err(|problem| hallway_api::Problem::new(problem.code, problem.detail))
     };
@@ -392,11 +392,11 @@ async fn control(
 /// Takes the stream that an agent was asked for.
 async fn dial(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (hall, name) = visitor.agent()?;
+    let (hall, name) = caller.agent()?;
     let switchboard = &gateway.halls().offers.switchboard;
     let answer = switchboard.dial(hall, name, &id, request).await;
     Ok(answer.map(Body::new))
@@ -414,7 +414,7 @@ fn renewed(certified: Certified) -> Renewed {
 /// Ends the caller's own grant. All of its connections are cut after the answer was sent.
 async fn end(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     Extension(standing): Extension<Arc<Standing>>,
 ) -> Result<Response, Problem> {
     let (gateway, grant) = (&gateway, &standing.grant);
@@ -426,14 +426,14 @@ async fn end(
             })
         })
         .await?;
-    visitor.presence.pass.cut.cancel();
+    caller.presence.pass.cut.cancel();
     Ok(axum::http::StatusCode::NO_CONTENT.into_response())
 }
 
 /// Joins the connection to a service.
 async fn connect(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     Extension(standing): Extension<Arc<Standing>>,
     Path(service): Path<String>,
     request: Request,
@@ -457,7 +457,7 @@ async fn connect(
             )
         })?;
     let thing = Thing::Service(service.clone());
-    let pass = visitor.presence.pass_for(&standing, thing);
+    let pass = caller.presence.pass_for(&standing, thing);
     let hall = standing.grant.hall.clone();
     let open = async move { gateway.halls().offers.connect(&hall, &service).await };
     let answer = stream::serve(request, pass, open).await;
@@ -473,7 +473,7 @@ async fn stores(Extension(standing): Extension<Arc<Standing>>, request: Request)
 /// The files of a store. The files' handler checks which methods the grant allows.
 async fn store_files(
     State(gateway): State<Gateway>,
-    Extension(visitor): Extension<Visitor>,
+    Extension(caller): Extension<Caller>,
     Extension(standing): Extension<Arc<Standing>>,
     Path(place): Path<FilePlace>,
     request: Request,
@@ -482,7 +482,7 @@ async fn store_files(
     let store: StoreName = store.map_err(|_| Problem::not_found("store"))?;
     let mount = format!("/files/{store}");
     let thing = Thing::Store(store.clone());
-    let pass = visitor.presence.pass_for(&standing, thing);
+    let pass = caller.presence.pass_for(&standing, thing);
     let place = (mount.as_str(), &pass);
     Ok(files::serve(&gateway, &standing, &store, place, request).await)
 }

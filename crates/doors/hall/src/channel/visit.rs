@@ -26,7 +26,7 @@ use hallway_spine::store::{EvidenceHash, StoreError, Unit};
 use serde::Serialize;
 
 use super::inside::{Presence, Who};
-use super::routes::Visitor as Caller;
+use super::routes::Caller;
 use crate::demands::left::{Left, left_by_admissions, rights_in};
 use crate::demands::needs::{self, Case};
 use crate::demands::visitor_key::VisitorKey;

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_is_missing() {
+    fn a_refusal_names_the_missing_demand() {
         let admissions: &[(&[&str], &str)] = &[
             (
                 &["read:a"],

@@ -18,7 +18,7 @@ use crate::away::proxy::There;
 use crate::partners::shared::HallThere;
 use crate::{away, visit};
 
-/// The halls of a partner that the visitor may enter, as the partner says now.
+/// The halls of a partner that the viewer may enter, as the partner says now.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -38,7 +38,7 @@ pub(crate) async fn list(
     })
 }
 
-/// The halls that the partner shares with the visitor; 404 if the realm is no partner.
+/// The halls that the partner shares with the viewer; 404 if the realm is no partner.
 async fn shared(
     gateway: &Gateway,
     caller: &Caller,
@@ -51,12 +51,12 @@ async fn shared(
     })
 }
 
-/// A partner's hall, as the visitor sees it.
+/// A partner's hall, as the viewer sees it.
 struct Seen {
     host: RealmName,
     hall: HallName,
     title: String,
-    /// The visitor's rights.
+    /// The viewer's rights.
     rights: Vec<Right>,
     now: Now,
 }

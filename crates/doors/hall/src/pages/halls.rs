@@ -31,7 +31,7 @@ use crate::{HallsOf, approvals, files, flows, look};
 /// How many of the newest grants are shown with a hall.
 const NEWEST_GRANTS: u64 = 20;
 
-/// The halls that the visitor may see.
+/// The halls that the viewer may see.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -207,7 +207,7 @@ fn place(hall: Hall) -> HallPlace {
     }
 }
 
-/// The demands of an admission of the visitor's, and whether they are met.
+/// The demands of an admission of the viewer's, and whether they are met.
 fn demand_row(demand: DemandView) -> DemandRow {
     DemandRow {
         rights: capitalised(&demand.rights.to_string()),
@@ -232,7 +232,7 @@ fn capitalised(text: &str) -> String {
     })
 }
 
-/// The visitor's own opening of a hall, if it waits for an approval.
+/// The viewer's own opening of a hall, if it waits for an approval.
 async fn waiting(
     gateway: &Gateway,
     caller: &Caller,
@@ -250,7 +250,7 @@ async fn waiting(
     }))
 }
 
-/// The openings that the visitor can approve.
+/// The openings that the viewer can approve.
 fn approval_rows(gateway: &Gateway, names: &Names, waiting: &[Grant]) -> Vec<ApprovalRow> {
     let row = |grant: &Grant| ApprovalRow {
         name: holder(names, grant),

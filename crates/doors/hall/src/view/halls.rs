@@ -10,13 +10,13 @@ pub struct HallRow {
     pub name: String,
     /// Its title.
     pub title: String,
-    /// The visitor's rights, in words; empty if not admitted.
+    /// The viewer's rights, in words; empty if not admitted.
     pub rights: String,
     /// How many people are inside.
     pub inside: Count,
 }
 
-/// An opening that the visitor can approve.
+/// An opening that the viewer can approve.
 #[derive(Clone, Debug)]
 pub struct ApprovalRow {
     /// The grant.
@@ -33,7 +33,7 @@ pub struct ApprovalRow {
     pub evidence: String,
 }
 
-/// The visitor's own opening, which waits for an approval.
+/// The viewer's own opening, which waits for an approval.
 #[derive(Clone, Debug)]
 pub struct WaitingNotice {
     /// The grant.
@@ -46,7 +46,7 @@ pub struct WaitingNotice {
     pub until: Moment,
 }
 
-/// An admission of the visitor's that demands something.
+/// An admission of the viewer's that demands something.
 #[derive(Clone, Debug)]
 pub struct DemandRow {
     /// The rights that it gives.
@@ -65,15 +65,15 @@ pub struct DemandRow {
 pub struct HallsPage {
     /// The frame.
     pub frame: Frame,
-    /// The halls that the visitor may see.
+    /// The halls that the viewer may see.
     pub halls: Vec<HallRow>,
-    /// The partners, whose halls may admit the visitor.
+    /// The partners, whose halls may admit the viewer.
     pub partners: Vec<String>,
     /// Halls of partners that people of this realm have open.
     pub away: Vec<AwayRow>,
     /// Whether the gateway has a hall listener.
     pub listens: bool,
-    /// The openings that the visitor can approve.
+    /// The openings that the viewer can approve.
     pub approvals: Vec<ApprovalRow>,
 }
 
@@ -95,7 +95,7 @@ pub struct OfferRow {
     pub name: String,
     /// The agent that provides it; `None` for the gateway itself.
     pub agent: Option<String>,
-    /// The visitor's rights on it: `read, write`.
+    /// The viewer's rights on it: `read, write`.
     pub rights: String,
 }
 
@@ -112,7 +112,7 @@ pub struct InsideRow {
     pub received: Size,
     /// Bytes sent to the person.
     pub sent: Size,
-    /// Whether it is the visitor.
+    /// Whether it is the viewer.
     pub own: bool,
 }
 
@@ -169,7 +169,7 @@ pub struct GrantRow {
     pub opened: Moment,
     /// Until when.
     pub ends: Moment,
-    /// Whether it is the visitor's own.
+    /// Whether it is the viewer's own.
     pub own: bool,
     /// The evidence, in hexadecimal.
     pub evidence: String,
@@ -183,9 +183,9 @@ pub struct HallPage {
     pub frame: Frame,
     /// The hall.
     pub place: HallPlace,
-    /// The visitor's rights, in words.
+    /// The viewer's rights, in words.
     pub rights: String,
-    /// The visitor's admissions that demand something.
+    /// The viewer's admissions that demand something.
     pub demands: Vec<DemandRow>,
     /// The grant of this browser, if the hall is open in it.
     pub open: Option<GrantRow>,
@@ -193,7 +193,7 @@ pub struct HallPage {
     pub waiting: Option<WaitingNotice>,
     /// Why the grant ended; only pages of partners' halls show it.
     pub over: Option<String>,
-    /// The openings of this hall that the visitor can approve.
+    /// The openings of this hall that the viewer can approve.
     pub approvals: Vec<ApprovalRow>,
     /// Whether an admission can demand certain keys: only if metadata about models are known.
     pub knows_models: bool,
@@ -203,7 +203,7 @@ pub struct HallPage {
     pub services: Vec<OfferRow>,
     /// The people inside now.
     pub inside: Vec<InsideRow>,
-    /// Whether the visitor is an operator or owner.
+    /// Whether the viewer is an operator or owner.
     pub looks_after: bool,
     /// The guests.
     pub guests: Vec<GuestRow>,
@@ -238,14 +238,14 @@ impl HallPlace {
     }
 }
 
-/// A partner's hall that the visitor may enter.
+/// A partner's hall that the viewer may enter.
 #[derive(Clone, Debug)]
 pub struct HallThereRow {
     /// Its name, for programs.
     pub name: String,
     /// Its title there.
     pub title: String,
-    /// The visitor's rights, in words.
+    /// The viewer's rights, in words.
     pub rights: String,
 }
 
@@ -257,7 +257,7 @@ pub struct PartnerHallsPage {
     pub frame: Frame,
     /// The partner.
     pub realm: String,
-    /// Its halls that the visitor may enter.
+    /// Its halls that the viewer may enter.
     pub halls: Vec<HallThereRow>,
 }
 
@@ -271,7 +271,7 @@ pub struct PartnerHallPage {
     pub place: HallPlace,
     /// The partner's realm.
     pub realm: String,
-    /// The visitor's rights, in words.
+    /// The viewer's rights, in words.
     pub rights: String,
     /// The grant of this browser, if the hall is open in it.
     pub open: Option<GrantRow>,
@@ -279,9 +279,9 @@ pub struct PartnerHallPage {
     pub waiting: Option<WaitingNotice>,
     /// Why the partner ended or refused the opening.
     pub over: Option<String>,
-    /// The stores on which the visitor has rights.
+    /// The stores on which the viewer has rights.
     pub stores: Vec<OfferRow>,
-    /// The services to which the visitor may connect.
+    /// The services to which the viewer may connect.
     pub services: Vec<String>,
 }
 
@@ -301,6 +301,6 @@ pub struct StorePage {
     pub waiting: Option<WaitingNotice>,
     /// Why a partner ended what was open, or did not let it begin.
     pub over: Option<String>,
-    /// What the visitor may do here: `read`, `write`, `delete`, separated by blanks.
+    /// What the viewer may do here: `read`, `write`, `delete`, separated by blanks.
     pub may: String,
 }

@@ -7,7 +7,7 @@ use hallway_spine::console::view::Frame;
 #[derive(Template, Clone, Debug)]
 #[template(path = "sign_in.html")]
 pub struct SignInPage {
-    /// The frame, without a visitor.
+    /// The frame, without a viewer.
     pub frame: Frame,
     /// Where to go after signing in: a path of this gateway.
     pub then: String,
@@ -18,6 +18,6 @@ pub struct SignInPage {
 #[derive(Template, Clone, Debug)]
 #[template(path = "join.html")]
 pub struct JoinPage {
-    /// The frame, without a visitor.
+    /// The frame, without a viewer.
     pub frame: Frame,
 }

@@ -51,11 +51,11 @@ pub struct SessionItem {
 pub struct KeysPage {
     /// The frame.
     pub frame: Frame,
-    /// All keys of the visitor, oldest first.
+    /// All keys of the viewer, oldest first.
     pub keys: Vec<KeyRow>,
-    /// The visitor's own open one-time links.
+    /// The viewer's own open one-time links.
     pub links: Vec<LinkItem>,
-    /// The visitor's sessions.
+    /// The viewer's sessions.
     pub sessions: Vec<SessionItem>,
 }
 

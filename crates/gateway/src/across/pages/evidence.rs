@@ -8,7 +8,7 @@ use hallway_spine::console::pages::names::Names;
 use hallway_spine::console::pages::query::ListQuery;
 use hallway_spine::console::pages::sentence::stated;
 use hallway_spine::console::pages::{frame, html, moment};
-use hallway_spine::console::view::{Count, EvidencePage, EvidenceRow, Place};
+use hallway_spine::console::view::{Count, EvidencePage, EvidenceRow, NavigationEntry};
 use hallway_spine::http::input::Asked;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
@@ -16,7 +16,7 @@ use hallway_spine::store::PageRequest;
 
 use crate::across::evidence;
 
-/// The evidence that the visitor may see.
+/// The evidence that the viewer may see.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -24,13 +24,13 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let (rows, next) = rows(&gateway, &caller, &query.request()?).await?;
     html(&EvidencePage {
-        frame: frame(&gateway, &caller, Place::EVIDENCE),
+        frame: frame(&gateway, &caller, NavigationEntry::EVIDENCE),
         rows,
-        paging: query.paging(Place::EVIDENCE.path, next),
+        paging: query.paging(NavigationEntry::EVIDENCE.path, next),
     })
 }
 
-/// One page of the evidence that the visitor may see.
+/// One page of the evidence that the viewer may see.
 pub(crate) async fn rows(
     gateway: &Gateway,
     caller: &Caller,

@@ -11,7 +11,7 @@ use hallway_evidence::{Bundle, Receipt};
 use hallway_spine::Gateway;
 use hallway_spine::console::pages::{frame, html, moment};
 use hallway_spine::console::view::{
-    Count, ExplanationPage, Fact, LogPlace, Moment, Picture, Place, Size,
+    Count, ExplanationPage, Fact, LogPlace, Moment, NavigationEntry, Picture, Size,
 };
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
@@ -22,7 +22,7 @@ use crate::across::evidence;
 /// The most bytes of a payload that is read and hashed again for each visit of the page.
 const MAX_HASHED_BYTES: u64 = 8 << 20;
 
-/// The page of one piece of evidence that the visitor may see. It is verified again for each visit,
+/// The page of one piece of evidence that the viewer may see. It is verified again for each visit,
 /// from the same bytes as those of a receipt.
 pub(crate) async fn explain(
     State(gateway): State<Gateway>,
@@ -36,7 +36,7 @@ pub(crate) async fn explain(
         report,
     } = explained(&gateway, &caller, &hash).await?;
     html(&ExplanationPage {
-        frame: frame(&gateway, &caller, Place::EVIDENCE),
+        frame: frame(&gateway, &caller, NavigationEntry::EVIDENCE),
         hash: record.hash.to_string(),
         receipt: evidence::receipt_name(&record, transaction.as_ref()),
         sentence: hallway_spine::console::pages::sentence::stated(&record),

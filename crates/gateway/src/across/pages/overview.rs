@@ -9,7 +9,7 @@ use hallway_door_hall::approvals;
 use hallway_door_web::pages::arrive;
 use hallway_spine::Gateway;
 use hallway_spine::console::pages::{frame, html, sees_all};
-use hallway_spine::console::view::{Count, Place};
+use hallway_spine::console::view::{Count, NavigationEntry};
 use hallway_spine::http::input::Asked;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
@@ -61,11 +61,11 @@ pub(crate) async fn overview(
         refusals: refusals(&gateway, &caller).await?,
         latest,
         evidence,
-        frame: frame(&gateway, &caller, Place::OVERVIEW),
+        frame: frame(&gateway, &caller, NavigationEntry::OVERVIEW),
     })
 }
 
-/// Whether there is any device that the visitor may see, and how many of them are in service; for a
+/// Whether there is any device that the viewer may see, and how many of them are in service; for a
 /// member, as far as one query counts.
 async fn devices(gateway: &Gateway, caller: &Caller) -> Result<(bool, u64), Problem> {
     let repository = gateway.store.read().devices();

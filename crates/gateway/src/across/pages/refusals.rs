@@ -7,7 +7,7 @@ use hallway_spine::Gateway;
 use hallway_spine::console::pages::names::Names;
 use hallway_spine::console::pages::query::ListQuery;
 use hallway_spine::console::pages::{frame, html, moment};
-use hallway_spine::console::view::{Count, More, Place, RefusalRow, RefusalsPage};
+use hallway_spine::console::view::{Count, More, NavigationEntry, RefusalRow, RefusalsPage};
 use hallway_spine::http::input::Asked;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
@@ -41,8 +41,8 @@ pub(crate) async fn list(
         });
     }
     html(&RefusalsPage {
-        frame: frame(&gateway, &caller, Place::REFUSALS),
+        frame: frame(&gateway, &caller, NavigationEntry::REFUSALS),
         rows,
-        paging: query.paging(Place::REFUSALS.path, page.next),
+        paging: query.paging(NavigationEntry::REFUSALS.path, page.next),
     })
 }

@@ -27,14 +27,14 @@ pub struct OverviewPage {
     pub next: Vec<NextStep>,
     /// Devices whose enrolment is complete and not suspended.
     pub devices: Count,
-    /// The visitor's keys.
+    /// The viewer's keys.
     pub keys: Count,
     /// Entries of the log.
     pub log_size: Count,
     /// The refusals of the last 24 hours, `200+` if there are more than one query counts; `None` if
-    /// the visitor may not see them.
+    /// the viewer may not see them.
     pub refusals: Option<String>,
-    /// Openings that wait until the visitor approves them; `None` for none.
+    /// Openings that wait until the viewer approves them; `None` for none.
     pub approvals: Option<Count>,
     /// The newest transactions, at most five.
     pub latest: Vec<TransactionRow>,

@@ -19,21 +19,25 @@ fn ago(seconds: u64) -> Moment {
     Moment::new(NOW - seconds * 1000, NOW)
 }
 
-pub(super) fn frame(here: Option<Place>) -> Frame {
+pub(super) fn frame(here: Option<NavigationEntry>) -> Frame {
     Frame {
         realm: "gate.example".to_owned(),
-        visitor: Some(Visitor {
+        viewer: Some(Viewer {
             name: "Emily Gray".to_owned(),
             standing: Standing::Owner,
         }),
         here,
-        places: vec![Place::OVERVIEW, Place::EVIDENCE, Place::REFUSALS],
+        navigation: vec![
+            NavigationEntry::OVERVIEW,
+            NavigationEntry::EVIDENCE,
+            NavigationEntry::REFUSALS,
+        ],
     }
 }
 
 pub(super) fn outside() -> Frame {
     Frame {
-        visitor: None,
+        viewer: None,
         ..frame(None)
     }
 }
@@ -105,7 +109,7 @@ fn model(status: Option<&str>) -> ModelCard {
 
 fn metadata(models: Vec<ModelCard>, configured: bool) -> MetadataPage {
     MetadataPage {
-        frame: frame(Some(Place::METADATA)),
+        frame: frame(Some(NavigationEntry::METADATA)),
         configured,
         sources: vec!["https://mds3.fidoalliance.org/".to_owned()],
         signer: "mds.fidoalliance.org, certified under OU=GlobalSign Root CA - R3".to_owned(),
@@ -182,7 +186,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         },
     ];
     let overview = |rows, next| OverviewPage {
-        frame: frame(Some(Place::OVERVIEW)),
+        frame: frame(Some(NavigationEntry::OVERVIEW)),
         next,
         devices: Count(rows),
         keys: Count(rows / 2),
@@ -401,7 +405,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "evidence",
             EvidencePage {
-                frame: frame(Some(Place::EVIDENCE)),
+                frame: frame(Some(NavigationEntry::EVIDENCE)),
                 rows: evidence(50),
                 paging: older,
             }
@@ -410,7 +414,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "evidence-empty",
             EvidencePage {
-                frame: frame(Some(Place::EVIDENCE)),
+                frame: frame(Some(NavigationEntry::EVIDENCE)),
                 rows: Vec::new(),
                 paging: Paging::default(),
             }
@@ -445,7 +449,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "refusals",
             RefusalsPage {
-                frame: frame(Some(Place::REFUSALS)),
+                frame: frame(Some(NavigationEntry::REFUSALS)),
                 rows: vec![
                     refusal(
                         "replayed",
@@ -461,7 +465,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "refusals-empty",
             RefusalsPage {
-                frame: frame(Some(Place::REFUSALS)),
+                frame: frame(Some(NavigationEntry::REFUSALS)),
                 rows: Vec::new(),
                 paging: Paging::default(),
             }

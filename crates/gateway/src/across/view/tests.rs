@@ -151,8 +151,8 @@ fn a_failing_step_is_marked_where_it_fails() {
 fn what_people_type_is_escaped() {
     use askama::Template;
     let mut frame = sample::frame(None);
-    if let Some(visitor) = &mut frame.visitor {
-        visitor.name = "<script>alert(1)</script>\"'".to_owned();
+    if let Some(viewer) = &mut frame.viewer {
+        viewer.name = "<script>alert(1)</script>\"'".to_owned();
     }
     let html = hallway_door_device::view::ClaimPage { frame, makers: 1 }
         .render()

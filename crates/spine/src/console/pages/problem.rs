@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use super::super::view::{Frame, Place, ProblemPage};
+use super::super::view::{Frame, NavigationEntry, ProblemPage};
 use super::{bare_frame, frame, html};
 use crate::Gateway;
 use crate::http::problem::Problem;
@@ -32,7 +32,7 @@ pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Proble
             here: None,
             ..caller.map_or_else(
                 || bare_frame(gateway),
-                |caller| frame(gateway, caller, Place::OVERVIEW),
+                |caller| frame(gateway, caller, NavigationEntry::OVERVIEW),
             )
         },
         status: problem.status().as_u16(),

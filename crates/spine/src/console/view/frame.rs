@@ -1,9 +1,9 @@
-//! What every page carries: whose it is, and where one can go from it.
+//! The frame of every page: the person who sees it, and the navigation.
 
 /// What a person may do in a realm; the least first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Standing {
-    /// Uses the doors that are open to them.
+    /// Uses the doors.
     Member,
     /// Looks after devices.
     Operator,
@@ -22,30 +22,30 @@ impl Standing {
     }
 }
 
-/// Who is signed in.
+/// The person who sees a page, signed in.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Visitor {
-    /// The name the realm knows them by.
+pub struct Viewer {
+    /// The person's name.
     pub name: String,
-    /// Their role.
+    /// The person's role.
     pub standing: Standing,
 }
 
 /// A page of the console to which the navigation leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct NavigationEntry {
     /// Its path.
     pub path: &'static str,
     /// Its name in the navigation.
     pub label: &'static str,
-    /// Who is led to it: whoever has this role, or one that includes it. Who may open it is decided
-    /// by its route.
+    /// The least role of the people to whom the navigation shows it. The page's route decides who may
+    /// open it.
     pub least: Standing,
-    /// Where it stands in the navigation: the least comes first.
+    /// Its rank in the navigation: the lowest comes first.
     pub rank: u8,
 }
 
-impl Place {
+impl NavigationEntry {
     /// `/`
     pub const OVERVIEW: Self = Self::of_members("/", "Overview", 0);
     /// `/evidence`
@@ -56,7 +56,7 @@ impl Place {
     pub const WITNESSES: Self = Self::of_operators("/witnesses", "Witnesses", 51);
     /// `/refusals`
     pub const REFUSALS: Self = Self::of_operators("/refusals", "Refusals", 52);
-    /// The pages that are of no single door.
+    /// The pages that belong to no door.
     pub const OWN: [Self; 5] = [
         Self::OVERVIEW,
         Self::EVIDENCE,
@@ -65,7 +65,7 @@ impl Place {
         Self::REFUSALS,
     ];
 
-    /// A page to which everybody is led.
+    /// A page in everybody's navigation.
     #[must_use]
     pub const fn of_members(path: &'static str, label: &'static str, rank: u8) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl Place {
         }
     }
 
-    /// A page to which operators and owners are led.
+    /// A page in the navigation of operators and owners.
     #[must_use]
     pub const fn of_operators(path: &'static str, label: &'static str, rank: u8) -> Self {
         Self {
@@ -86,37 +86,37 @@ impl Place {
     }
 }
 
-/// What every page carries.
+/// The frame of every page.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
     /// The realm, which is its relying party id: `gate.example`.
     pub realm: String,
-    /// Who is signed in, if anybody is.
-    pub visitor: Option<Visitor>,
+    /// The person who sees the page, if signed in.
+    pub viewer: Option<Viewer>,
     /// The page that is shown, if the navigation leads to it.
-    pub here: Option<Place>,
-    /// All pages to which the navigation leads somebody, in their order.
-    pub places: Vec<Place>,
+    pub here: Option<NavigationEntry>,
+    /// All entries of the navigation, in their order.
+    pub navigation: Vec<NavigationEntry>,
 }
 
 impl Frame {
-    /// The pages that this visitor is led to. Which pages they may open is decided by the routes.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
-        let standing = self.visitor.as_ref().map(|visitor| visitor.standing);
-        self.places
+    /// The entries that this viewer sees. The routes decide which pages they may open.
+    pub fn navigation(&self) -> impl Iterator<Item = &NavigationEntry> {
+        let standing = self.viewer.as_ref().map(|viewer| viewer.standing);
+        self.navigation
             .iter()
-            .filter(move |place| standing.is_some_and(|standing| standing >= place.least))
+            .filter(move |entry| standing.is_some_and(|standing| standing >= entry.least))
     }
 
-    /// Whether `place` is the page that is shown.
-    pub fn is_here(&self, place: &Place) -> bool {
-        self.here == Some(*place)
+    /// Whether `entry` is the page that is shown.
+    pub fn is_here(&self, entry: &NavigationEntry) -> bool {
+        self.here == Some(*entry)
     }
 
-    /// Whether the visitor is an owner.
+    /// Whether the viewer is an owner.
     pub fn is_owner(&self) -> bool {
-        self.visitor
+        self.viewer
             .as_ref()
-            .is_some_and(|visitor| visitor.standing == Standing::Owner)
+            .is_some_and(|viewer| viewer.standing == Standing::Owner)
     }
 }

@@ -160,7 +160,7 @@ fn sections(failing: Option<usize>) -> Vec<Section> {
 
 pub(super) fn explanation(failing: Option<usize>) -> ExplanationPage {
     ExplanationPage {
-        frame: frame(Some(Place::EVIDENCE)),
+        frame: frame(Some(NavigationEntry::EVIDENCE)),
         hash: HASH.to_owned(),
         receipt: "gate at noon.jpg.evidence".to_owned(),
         sentence: "Device HC-2201-0007 signs 1 834 221 bytes, SHA-256 c4c4c4c4…, as its number \

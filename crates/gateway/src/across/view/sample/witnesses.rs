@@ -34,7 +34,7 @@ pub(super) fn witnesses() -> WitnessesPage {
         )
     };
     WitnessesPage {
-        frame: frame(Some(Place::WITNESSES)),
+        frame: frame(Some(NavigationEntry::WITNESSES)),
         size: Count(14_823),
         key: "gate.example/witness+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2"
             .to_owned(),

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// A person who runs a command.
-pub(crate) struct Visitor {
+pub(crate) struct Caller {
     arguments: PersonArguments,
     settings: Settings,
     api: Api,
@@ -22,7 +22,7 @@ pub(crate) struct Visitor {
     is_on_record: bool,
 }
 
-impl Visitor {
+impl Caller {
     /// With the session of an earlier command, if there is one.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Visitor {
     /// To sign out.
     ///
     /// # Errors
-    /// As [`Visitor::new`]; a session that can't be read is forgotten here.
+    /// As [`Caller::new`]; a session that can't be read is forgotten here.
     pub(crate) fn leaving(arguments: &PersonArguments) -> Result<Self, PersonError> {
         let settings = arguments.settings()?;
         let session = match settings.session().read() {

@@ -13,12 +13,12 @@ use hallway_softkey::Protection;
 use zeroize::Zeroizing;
 
 /// The tour's folder, and the secret that protects its key files.
-pub(crate) struct Place {
+pub(crate) struct TourFolder {
     folder: PathBuf,
     secret: Zeroizing<[u8; 32]>,
 }
 
-impl Place {
+impl TourFolder {
     /// Opens the folder; makes it, with a new secret, if it is not there.
     pub(crate) fn open(folder: &Path) -> Result<Self, Box<dyn Error>> {
         let named = |error: std::io::Error| format!("{}: {error}", folder.display());
