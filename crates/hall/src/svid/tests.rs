@@ -100,13 +100,13 @@ fn provenance_is_whole_or_absent() {
         .map(|svid| svid.provenance.unwrap().credential)
     };
     // Lengths around the borders of DER's length forms.
-    for length in [1, 100, 104, 105, 106, 230, 234, 240, LONGEST_CREDENTIAL] {
+    for length in [1, 100, 104, 105, 106, 230, 234, 240, LONGEST_CREDENTIAL_BYTES] {
         let credential = "A".repeat(length);
         assert_eq!(with(&credential, &"0".repeat(64)), Ok(credential));
     }
     for (credential, evidence) in [
         (String::new(), "0".repeat(64)),
-        ("A".repeat(LONGEST_CREDENTIAL + 1), "0".repeat(64)),
+        ("A".repeat(LONGEST_CREDENTIAL_BYTES + 1), "0".repeat(64)),
         ("A/".to_owned(), "0".repeat(64)),
         ("A".to_owned(), "0".repeat(63)),
         ("A".to_owned(), "g".repeat(64)),

@@ -92,12 +92,15 @@ fn a_namespace_is_short_and_held_once() {
     let named = |namespace: &str, inside: &str| {
         Element::parse(format!("<a xmlns:p='{namespace}'>{inside}</a>").as_bytes())
     };
-    let longest = "n".repeat(LONGEST_NAME);
+    let longest = "n".repeat(LONGEST_NAME_BYTES);
     let read = named(&longest, "<p:b p:c=''/><p:b/>").unwrap();
     let mut names = read.children().map(|child| &child.name.namespace);
     let (first, second) = (names.next().unwrap(), names.next().unwrap());
     assert!(Arc::ptr_eq(first, second));
-    let wrong = [format!("{longest}n"), "&#110;".repeat(LONGEST_NAME * 3)];
+    let wrong = [
+        format!("{longest}n"),
+        "&#110;".repeat(LONGEST_NAME_BYTES * 3),
+    ];
     for wrong in wrong {
         assert_eq!(named(&wrong, "<p:b/>"), Err(XmlError::LongName));
     }

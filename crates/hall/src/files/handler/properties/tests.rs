@@ -68,7 +68,7 @@ fn changes_come_in_their_order_and_with_their_language() {
 
 #[test]
 fn malformed_requests_are_refused() {
-    let many = "<x/>".repeat(MOST_NAMED + 1);
+    let many = "<x/>".repeat(MOST_NAMED_PROPERTIES + 1);
     let many_wanted = format!("<propfind xmlns='DAV:'><prop>{many}</prop></propfind>");
     for wrong in [
         "x",
