@@ -35,14 +35,12 @@ impl UvState {
     }
 
     /// Counts one more try, unless none is left.
-    pub(crate) const fn tried(self) -> Option<Self> {
-        match self.retries.checked_sub(1) {
-            Some(retries) => Some(Self {
-                retries,
-                since_pin: self.since_pin.saturating_add(1),
-            }),
-            None => None,
-        }
+    pub(crate) fn tried(self) -> Option<Self> {
+        let retries = self.retries.checked_sub(1)?;
+        Some(Self {
+            retries,
+            since_pin: self.since_pin.saturating_add(1),
+        })
     }
 
     /// A finger matched: all tries are left again.
