@@ -13,8 +13,8 @@ use crate::credential::{Credential, Features, sha256};
 use crate::make_credential::cut_names;
 use crate::pin_protocol::Protocol;
 use crate::platform::{Change, Clock, Environment, RecordKey};
-use crate::step::Step;
 use crate::signatures::Signatures;
+use crate::step::Step;
 use crate::step::Step;
 
 /// The access that a subcommand needs.

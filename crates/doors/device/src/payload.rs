@@ -144,12 +144,14 @@ fn starts_as(media_type: &str) -> &'static [u8] {
 
 impl Incoming<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        let chunk = timeout(STALL_TIMEOUT, self.stream.next()).await.map_err(|_| {
-            Problem::new(
-                Code::Stalled,
-                "no bytes came for half a minute; send it again",
-            )
-        })?;
+        let chunk = timeout(STALL_TIMEOUT, self.stream.next())
+            .await
+            .map_err(|_| {
+                Problem::new(
+                    Code::Stalled,
+                    "no bytes came for half a minute; send it again",
+                )
+            })?;
         if self.gateway.now() >= self.until {
             return Err(Problem::new(
                 Code::TooSlow,

@@ -100,7 +100,17 @@ fn provenance_is_whole_or_absent() {
         .map(|svid| svid.provenance.unwrap().credential)
     };
     // Lengths around the borders of DER's length forms.
-    for length in [1, 100, 104, 105, 106, 230, 234, 240, LONGEST_CREDENTIAL_BYTES] {
+    for length in [
+        1,
+        100,
+        104,
+        105,
+        106,
+        230,
+        234,
+        240,
+        LONGEST_CREDENTIAL_BYTES,
+    ] {
         let credential = "A".repeat(length);
         assert_eq!(with(&credential, &"0".repeat(64)), Ok(credential));
     }

@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use hallway_evidence::SignedStatement;
 use hallway_evidence::Hash;
+use hallway_evidence::SignedStatement;
 
 /// A signed statement with the hash of its statement, which is computed once: it is the challenge of the
 /// signature, it finds a statement that was accepted before, and it is kept beside the evidence.

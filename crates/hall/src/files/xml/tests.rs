@@ -97,7 +97,10 @@ fn a_namespace_is_short_and_held_once() {
     let mut names = read.children().map(|child| &child.name.namespace);
     let (first, second) = (names.next().unwrap(), names.next().unwrap());
     assert!(Arc::ptr_eq(first, second));
-    let wrong = [format!("{longest}n"), "&#110;".repeat(LONGEST_NAME_BYTES * 3)];
+    let wrong = [
+        format!("{longest}n"),
+        "&#110;".repeat(LONGEST_NAME_BYTES * 3),
+    ];
     for wrong in wrong {
         assert_eq!(named(&wrong, "<p:b/>"), Err(XmlError::LongName));
     }
