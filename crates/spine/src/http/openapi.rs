@@ -1,6 +1,7 @@
 //! The API's description, OpenAPI 3.1, made from the list of routes.
 
 use axum::http::Method;
+use hallway_api::Code;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -57,6 +58,7 @@ pub fn describe(routes: &[Route], origin: &str) -> Value {
         methods[route.method.as_str().to_ascii_lowercase()] = operation;
     }
     let mut components = schemas.take_definitions(true);
+    components.insert("Code".to_owned(), code_schema());
     components.insert("Problem".to_owned(), problem_schema());
     json!({
         "openapi": "3.1.0",
@@ -110,10 +112,19 @@ fn problem_schema() -> Value {
             "type": { "type": "string" },
             "title": { "type": "string" },
             "status": { "type": "integer" },
-            "code": { "type": "string", "description": "Stable, for programs" },
+            "code": {
+                "description": "Stable, for programs. A partner or an agent may refuse with another one",
+                "anyOf": [{ "$ref": "#/components/schemas/Code" }, { "type": "string" }],
+            },
             "detail": { "type": "string", "description": "What happened, to what, what to do" },
         },
     })
+}
+
+/// Each code with which this gateway refuses.
+fn code_schema() -> Value {
+    let names: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    json!({ "type": "string", "enum": names })
 }
 
 fn operation_id(method: &Method, path: &str) -> String {
