@@ -15,7 +15,6 @@ use crate::pin_protocol::Protocol;
 use crate::platform::{Change, Clock, Environment, RecordKey};
 use crate::signatures::Signatures;
 use crate::step::Step;
-use crate::step::Step;
 
 /// The access that a subcommand needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
