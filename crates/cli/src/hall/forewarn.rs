@@ -46,9 +46,11 @@ fn called(guest: &GuestRequest) -> String {
 fn replaced(hall: &HallView, guest: &GuestRequest) -> Option<String> {
     let called = called(guest);
     let before = hall.guests.iter().find(|before| before.guest == called)?;
+    let rights: Vec<String> = before.rights.iter().map(ToString::to_string).collect();
     Some(format!(
         "This replaces what {called} may do in {} so far: {}",
-        hall.row.name, before.rights
+        hall.row.name,
+        rights.join(", ")
     ))
 }
 

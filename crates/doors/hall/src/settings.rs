@@ -191,7 +191,7 @@ mod tests {
             ("[hall]\nlisten = \"[::]:8443\"", "gate.example:8443"),
             (
                 "[[hall.stores]]\nhall=\"A\"\nname=\"a\"\nfolder=\"x\"",
-                "is no name",
+                "is not a valid name",
             ),
             (
                 "[[hall.stores]]\nhall=\"a\"\nname=\"a\"",
