@@ -1,4 +1,4 @@
-"""People who drive the gateway's API with keys of `soft_webauthn`."""
+"""People who call the gateway's API, with the keys of `soft_webauthn`."""
 
 import http.client
 import json
@@ -23,21 +23,21 @@ class Reply:
         return json.loads(self.body)
 
     def expect(self, status: int = 200) -> dict:
-        """The JSON of an answer that must have this status."""
+        """Checks the status and returns the JSON."""
         assert self.status == status, f"{self.status}: {self.body[:2000]}"
         return self.json
 
     def expect_bytes(self, status: int) -> bytes:
-        """The bytes of an answer that must have this status."""
+        """Checks the status and returns the bytes."""
         assert self.status == status, f"{self.status}: {self.body[:2000]}"
         return self.body
 
     def expect_text(self, status: int) -> str:
-        """The text of a page that must have this status."""
+        """Checks the status and returns the text."""
         return self.expect_bytes(status).decode()
 
     def refused(self, status: int, code: str | None) -> dict:
-        """The problem details of a refusal that must be this one (RFC 9457)."""
+        """Checks the status and the code of a refusal, and returns its problem details (RFC 9457)."""
         assert self.status == status, f"not {status} {code} but {self.status}: {self.body[:2000]}"
         assert self.headers["Content-Type"] == "application/problem+json"
         problem = self.json
@@ -47,20 +47,20 @@ class Reply:
 
     @property
     def cookie(self) -> str | None:
-        """NAME=VALUE of the cookie that it sets."""
+        """NAME=VALUE of the cookie that the answer sets."""
         text = self.headers["Set-Cookie"]
         return text.split(";")[0] if text else None
 
 
 @dataclass
 class Caller:
-    """A program at an origin, with or without a session."""
+    """A client of the gateway, with or without a session."""
 
     origin: str
     headers: dict[str, str] = field(default_factory=dict)
 
     def call(self, method: str, path: str, body: object = None, **headers: str) -> Reply:
-        """One request, its body as JSON unless it is bytes."""
+        """Sends one request, whose body is JSON unless it is bytes."""
         sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -80,7 +80,7 @@ class Caller:
         return self.call("POST", path, {} if body is None else body, **headers)
 
     def pages(self, path: str) -> list[dict]:
-        """All items of a list, page by page."""
+        """All items of a list, read page by page."""
         items: list[dict] = []
         after = ""
         while True:
@@ -91,12 +91,12 @@ class Caller:
 
 
 def challenge_of(ceremony: dict) -> bytes:
-    """The challenge that a statement is: its SHA-256."""
+    """The challenge of a ceremony: the SHA-256 of its statement."""
     return sha256(unb64(ceremony["statement"])).digest()
 
 
 def answered(ceremony: dict, credential: dict) -> dict:
-    """The answer to a ceremony."""
+    """The request body that answers a ceremony."""
     parts = {"statement": ceremony["statement"], "seal": ceremony["seal"], "credential": credential}
     if "attachment" in ceremony:
         parts["attachment"] = ceremony["attachment"]
@@ -104,10 +104,10 @@ def answered(ceremony: dict, credential: dict) -> dict:
 
 
 class Person(Caller):
-    """Somebody with a key and a session."""
+    """A person with a key and a session."""
 
     def __init__(self, origin: str, link: str, name: str | None = None, algorithm: int = ES256):
-        """Uses a one-time link to register a key, then signs in with it."""
+        """Registers a key by a one-time link, then signs in with it."""
         super().__init__(origin)
         token = {"token": link.split("#")[1]}
         wanted = {**token, "label": "first key"} | ({"name": name} if name else {})
@@ -120,41 +120,41 @@ class Person(Caller):
 
     @classmethod
     def owner(cls, gateway: Gateway) -> "Person":
-        """The first owner of a fresh gateway."""
+        """Sets up a fresh gateway as its first owner."""
         return cls(gateway.origin, gateway.set_up_link, "Olga")
 
     def sign_in(self) -> None:
-        """Opens a session, whose token goes with every call from now on."""
+        """Opens a session, whose token every later call sends."""
         signed = self.try_to_sign_in()
         self.headers = {"Authorization": f"Bearer {signed.expect()['token']}"}
 
     def try_to_sign_in(self, key: Credential | None = None, **wrong: object) -> Reply:
-        """One attempt, with `wrong` in the assertion."""
+        """Signs in once, with the values of `wrong` in the assertion."""
         ceremony = Caller(self.origin).post("/api/sign-in/statement").expect()
         made = (key or self.key).sign(**({"challenge": challenge_of(ceremony)} | wrong))
         body = answered(ceremony, made.to_json()) | {"grant": "bearer"}
         return Caller(self.origin).post("/api/sign-in", body)
 
     def prepare(self, act: str, **fields: object) -> dict:
-        """The ceremony of an act, by the name of its statement."""
+        """The ceremony of an act. `act` is the name of its statement."""
         return self.post("/api/acts/statement", {"act": act, **fields}).expect()
 
     def touch(self, ceremony: dict, **wrong: object) -> Reply:
-        """The key's answer to a ceremony, handed in, with `wrong` in the assertion."""
+        """Answers a ceremony with the key, with the values of `wrong` in the assertion."""
         made = self.key.sign(**({"challenge": challenge_of(ceremony)} | wrong))
         return self.post("/api/acts", answered(ceremony, made.to_json()))
 
     def act(self, act: str, **fields: object) -> dict:
-        """Does it."""
+        """Prepares an act, touches the key, and returns the gateway's answer."""
         return self.touch(self.prepare(act, **fields)).expect()
 
     def invite(self, name: str, role: str = "member", algorithm: int = ES256) -> "Person":
-        """Somebody new, who came at once."""
+        """Invites a new person, who registers a key at once."""
         link = self.act("people.invite", name=name, role=role)["link"]
         return Person(self.origin, link, algorithm=algorithm)
 
     def right_to_a_key(self) -> dict[str, str]:
-        """By a touch, a one-time link for a further key: what goes along when that key registers."""
+        """Makes a link for a further key, by a touch. Returns the fields for the registration."""
         return {"token": self.act("web.add_key")["link"].split("#")[1]}
 
     def try_to_add_key(
@@ -164,7 +164,7 @@ class Person(Caller):
         right: dict[str, str] | None = None,
         **wrong: object,
     ) -> tuple[Credential, Reply]:
-        """One attempt to register a further key, with `wrong` in the registration."""
+        """Tries to register a further key, with the values of `wrong` in the registration."""
         right = right or self.right_to_a_key()
         ceremony = self.post("/api/keys/statement", {**right, "label": label}).expect()
         key = Credential.create(ceremony["public_key"], self.origin, algorithm)
@@ -178,7 +178,7 @@ class Person(Caller):
         return key
 
     def state_of_the_realm(self) -> dict:
-        """All that a refusal must leave as it was, as an owner sees it."""
+        """Everything, as an owner sees it, that a refusal must not change."""
         checkpoint = self.get("/log/checkpoint").body.split(b"\n")
         transactions = self.pages("/api/transactions")
         return {

@@ -1,4 +1,4 @@
-"""Certificates for packed attestation, as the maker of security keys has them."""
+"""Makes the certificates of a maker of security keys, for packed attestation."""
 
 import datetime
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from cryptography.x509.oid import NameOID
 
 MODEL_OID = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")
 SERIAL_OID = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.2")
-MODEL = bytes.fromhex("5ecde1ca11ab4b6c9d1f0c0ffee0cafe")
+MODEL_AAGUID = bytes.fromhex("5ecde1ca11ab4b6c9d1f0c0ffee0cafe")
 UNIT = "Authenticator Attestation"
 
 
 @dataclass
 class Identity:
-    """A certificate and its key, in files."""
+    """A certificate and its key, as files."""
 
     certificate: x509.Certificate
     certificate_file: Path
@@ -61,13 +61,13 @@ class AttestationMaker:
         self,
         name: str,
         serial: bytes | None = None,
-        model: bytes | None = MODEL,
+        model: bytes | None = MODEL_AAGUID,
         unit: str = UNIT,
         together: bool = False,
         traditional: bool = False,
     ) -> Identity:
-        """A certificate that names a model, and a unit of it if there is a serial number. Its key
-        is in a file of its own, or together with it; as PKCS #8, or as OpenSSL writes it."""
+        """A certificate of a model, and of one key of it if `serial` is given. The private key is in a file
+        of its own or in the certificate's file, as PKCS #8 or in OpenSSL's older form."""
         key = ec.generate_private_key(ec.SECP256R1())
         named = {MODEL_OID: model, SERIAL_OID: serial}
         extensions = [

@@ -1,4 +1,4 @@
-"""A camera: a device that a maker provisioned, and the program that sends what it takes."""
+"""A camera: a device with a maker's certificate, and the `hallway device` program that sends its files."""
 
 import os
 import re
@@ -11,7 +11,7 @@ CODE = re.compile(r"type (\S+) at")
 
 
 class Camera:
-    """A device with an attestation certificate of its own, which nobody has claimed yet."""
+    """A device with its own attestation certificate. Nobody has claimed it yet."""
 
     serial = "HC-2201-0007"
 
@@ -32,7 +32,7 @@ class Camera:
         self.maker = (folder / "maker/maker.pem").read_text()
 
     def start(self, *options: str | Path) -> None:
-        """Switches it on."""
+        """Starts the device's program."""
         self._running = Program(
             "device", "run", self.pictures, "--key", self._folder / "camera.key",
             "--operator-key", self._operator_key, "--gateway", self._gateway.origin,
@@ -40,26 +40,26 @@ class Camera:
         )
 
     def code(self) -> str:
-        """The code that it shows while it waits to be claimed."""
+        """The code that the camera shows while it waits for a claim."""
         return self._running.wait_for(CODE)[1]
 
     def says(self, words: re.Pattern[str], seconds: float = 30) -> re.Match[str]:
-        """The next line that has these words."""
+        """Waits for the next line with a match of these words."""
         return self._running.wait_for(words, seconds)
 
     @property
     def lines(self) -> list[str]:
-        """What it said until now."""
+        """All lines that the program has printed."""
         return self._running.lines
 
     def take_picture(self, name: str) -> bytes:
-        """Puts a picture into its folder; gives the bytes."""
+        """Puts a picture into the camera's folder, and returns its bytes."""
         picture = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes()
         self.put(name, picture)
         return picture
 
     def put(self, name: str, file: bytes, taken: float | None = None) -> None:
-        """Puts a file into its folder, at once and whole, as a camera does; `taken` is its time."""
+        """Puts a whole file into the folder in one step, as a camera does. `taken` is its time (seconds)."""
         unfinished = self._folder / "unfinished"
         unfinished.write_bytes(file)
         if taken is not None:
@@ -67,6 +67,6 @@ class Camera:
         unfinished.rename(self.pictures / name)
 
     def stop(self) -> None:
-        """Switches it off."""
+        """Stops the device's program."""
         if self._running:
             self._running.stop()

@@ -1,4 +1,4 @@
-"""What several journeys share."""
+"""Fixtures that several journeys share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +11,12 @@ from soft_device import Maker
 from playwright.sync_api import Browser, expect, sync_playwright
 from software_key import SoftwareKey, plugged_in
 
-# Other people's suites: `test_foreign_suites.py` runs them, each in a process of its own.
+# Suites of other projects: `test_foreign_suites.py` runs each in a process of its own.
 collect_ignore = ["foreign"]
 
 SCREENSHOTS = Path(__file__).resolve().parent / "screenshots"
 
-# Debian's browser, kept from calling home.
+# Debian's browser, with options that keep it from contacting its maker.
 CHROMIUM = "/usr/bin/chromium"
 QUIET = [
     "--disable-background-networking",
@@ -26,7 +26,7 @@ QUIET = [
     "--no-sandbox",
 ]
 
-# A page may be slow on a busy machine: how long an expectation waits, in milliseconds.
+# The time that an expectation waits, in milliseconds. A page may be slow on a busy machine.
 expect.set_options(timeout=20_000)
 
 
@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """One gateway for all tests of a file: what one is refused must not matter to the next."""
+    """One gateway for all tests of a file. A refusal in one test must not affect the next."""
     running = Gateway(tmp_path_factory.mktemp("house") / "data")
     yield running
     assert running.stop() == 0, "\n".join(running.lines)
@@ -57,25 +57,25 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def owner(house: Gateway) -> Person:
-    """The first owner of the house."""
+    """The first owner of the shared gateway."""
     return Person.owner(house)
 
 
 @pytest.fixture(scope="module")
 def mia(owner: Person) -> Person:
-    """A member who stays."""
+    """A member who is shared by all tests of a file."""
     return owner.invite("Mia")
 
 
 @pytest.fixture
 def member(owner: Person) -> Person:
-    """Somebody new, who has tried no codes yet."""
+    """A new member, who has not tried any device code yet."""
     return owner.invite("Member")
 
 
 @pytest.fixture(scope="module")
 def maker(owner: Person) -> Maker:
-    """A maker whose certificate is installed."""
+    """A maker whose certificate is installed in the realm."""
     made = Maker()
     owner.act("maker.add", name=made.name, certificate=made.pem)
     return made
@@ -83,7 +83,7 @@ def maker(owner: Person) -> Maker:
 
 @pytest.fixture
 def unchanged(owner: Person) -> Iterator[None]:
-    """Nothing in the realm is other after the test than before it."""
+    """Checks that the test does not change the realm."""
     before = owner.state_of_the_realm()
     yield
     assert owner.state_of_the_realm() == before
@@ -98,7 +98,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftwareKey]:
 
 @pytest.fixture(scope="module")
 def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftwareKey]:
-    """One with a PIN, for tests that leave it as it is and give no wrong one."""
+    """A key with a PIN, for tests that neither change it nor enter a wrong PIN."""
     with plugged_in(tmp_path_factory.mktemp("protected")) as key:
         with wired(key) as wire:
             wire.well(CLIENT_PIN, Pins(wire).setting(PIN))

@@ -1,4 +1,4 @@
-"""Somebody at the console: a browser window of their own, with security keys."""
+"""A person at the console: a browser window with security keys."""
 
 from pathlib import Path
 
@@ -8,21 +8,21 @@ from virtual_key import Keys
 DESKTOP = {"width": 1200, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
-# Bytes of a page's HTML, as it leaves the gateway.
-PAGE_LIMIT = 60_000
+# The largest HTML page that the gateway may send.
+PAGE_LIMIT_BYTES = 60_000
 
-# A page that breaks its own policy says so where the test listens.
+# Reports each violation of a page's content security policy to the test.
 WATCH_POLICY = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
 """
 
-# Asked by the browser, which knows names of this machine that the system does not.
+# The browser makes the request, because it knows names of this machine that the system does not.
 WEIGHT = "async () => (await (await fetch(location.href)).arrayBuffer()).byteLength"
 
 
 class Visitor:
-    """One person's browser. `faults` collects everything that a page did wrong."""
+    """A person's browser. `faults` collects the errors of all its pages."""
 
     def __init__(self, browser: Browser, origin: str, screenshots: Path, **options):
         self.origin = origin
@@ -41,34 +41,34 @@ class Visitor:
             self.faults.append(f"{self.page.url}: {message.text}")
 
     def open(self, path: str) -> None:
-        """Goes to a page."""
+        """Opens a page."""
         answer = self.page.goto(self.origin + path if path.startswith("/") else path)
         assert answer is None or answer.ok, f"{path} answered {answer.status}"
 
     def keep(self, name: str) -> None:
-        """Keeps a picture of the whole page, and checks that the page is small and that nothing is
-        cut off at its side."""
+        """Saves a screenshot of the whole page. Checks that the page is small and that its width fits the
+        window."""
         weight = self.page.evaluate(WEIGHT)
-        assert weight < PAGE_LIMIT, f"{name} has {weight} bytes"
+        assert weight < PAGE_LIMIT_BYTES, f"{name} has {weight} bytes"
         self.screenshots.mkdir(exist_ok=True)
         self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
         width = self.page.evaluate("document.documentElement.scrollWidth")
         assert width <= self.page.viewport_size["width"], f"{name} is {width} pixels wide"
 
     def press(self, name: str) -> None:
-        """Presses a button of the page by its name."""
+        """Presses the button of this name."""
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def agree(self, sentence: str, button: str = "Sign with your key") -> None:
-        """Reads what will be signed, then touches the key."""
+        """Reads the sentence that will be signed, then touches the key."""
         dialog = self.page.get_by_role("dialog", name="You are about to sign")
         expect(dialog.locator(".sentence")).to_contain_text(sentence)
         dialog.get_by_role("button", name=button).click()
-        # Hidden, or shown anew with the next sentence.
+        # The dialog is closed, or shows the next sentence.
         expect(dialog.filter(has_text=sentence)).to_be_hidden()
 
     def register(self, label: str) -> None:
-        """Registers the key that was plugged in last on the page of one's keys; the first allows it."""
+        """Registers the newest key on the page of one's keys; the first key signs for it."""
         self.keys.touch(0)
         self.page.get_by_label("A name for the key").fill(label)
         self.press("Register a key")
@@ -78,12 +78,12 @@ class Visitor:
         expect(self.page.get_by_role("heading", name=label)).to_be_visible()
 
     def sign_in(self) -> None:
-        """Signs in with whichever key is touched."""
+        """Signs in with the key that is touched."""
         self.press("Sign in with a key")
         expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
 
     def handed_over(self) -> str:
-        """Takes the one-time link that the page shows."""
+        """Returns the one-time link that the page shows."""
         dialog = self.page.get_by_role("dialog", name="Hand over this link")
         link = dialog.get_by_label("One-time link").input_value()
         dialog.get_by_role("button", name="Done").click()

@@ -1,5 +1,5 @@
-"""A client that says to a key whatever a test wants, well-formed or not: CTAPHID reports, CTAP2
-maps and U2F APDUs, with nothing in between that would repair or refuse them."""
+"""A client that sends a key any message that a test wants, well-formed or not: CTAPHID reports, CTAP2
+maps and U2F APDUs. Nothing in between repairs or refuses a message."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ CREDENTIAL_MANAGEMENT, SELECTION, LARGE_BLOBS, CONFIG = 0x0A, 0x0B, 0x0C, 0x0D
 DIGEST = sha256(b"client data").digest()
 ES256 = {"alg": -7, "type": "public-key"}
 PIN = "27182818"
-# A value of each CBOR type that a request may hold in the place of another.
+# A value of each CBOR type, to put in place of a value of another type.
 EXAMPLES = {
     "integer": 42,
     "bytes": b"\x42",
@@ -51,7 +51,7 @@ def wrong_types(value: Any) -> list[str]:
 
 
 def name_of(status: int) -> str:
-    """A status byte, for a person who reads a failed test."""
+    """The name of a status byte, for the reader of a failed test."""
     return ERR(status).name if status in set(ERR) else f"{status:#04x}"
 
 
@@ -73,7 +73,7 @@ class Wire:
         self.socket.send(struct.pack(">I", channel) + data.ljust(60, b"\0"))
 
     def receive(self, within: float = 10) -> tuple[int, int, bytes]:
-        """One message: channel, command and payload. Raises TimeoutError if nothing comes."""
+        """Receives one message: channel, command and payload. Raises TimeoutError if none comes."""
         self.socket.settimeout(within)
         report = self.socket.recv(65)
         assert len(report) == 64
@@ -89,7 +89,7 @@ class Wire:
         return channel, command & 0x7F, payload[:length]
 
     def silent(self, within: float = 0.2) -> bool:
-        """Whether nothing comes for a while."""
+        """Whether the key sends nothing for a while."""
         try:
             self.receive(within)
         except TimeoutError:
@@ -108,7 +108,7 @@ class Wire:
             self.send(self.channel if channel is None else channel, packet)
 
     def finish(self, channel: int | None = None) -> tuple[int, bytes]:
-        """Command and payload of the answer; keepalives before it are noted."""
+        """Receives the command and payload of the answer, and notes the keepalives before it."""
         while True:
             answering, command, payload = self.receive()
             assert answering == (self.channel if channel is None else channel)
@@ -123,14 +123,14 @@ class Wire:
         return self.finish(channel)
 
     def init(self, channel: int | None = None) -> int:
-        """INIT: the channel that the key gives."""
+        """Sends INIT, and returns the channel that the key gives."""
         nonce = os.urandom(8)
         command, answer = self.call(INIT, nonce, channel)
         assert command == INIT and answer[:8] == nonce and len(answer) == 17
         return struct.unpack(">I", answer[8:12])[0]
 
     def ctap(self, command: int, parameters: Mapping | bytes | None = None) -> tuple[str, Any]:
-        """A CTAP2 command: the name of its status, and what it answers."""
+        """Sends a CTAP2 command, and returns the name of its status and its answer."""
         body = parameters if isinstance(parameters, bytes) else b""
         if isinstance(parameters, Mapping):
             body = cbor.encode(dict(sorted(parameters.items())))
@@ -139,13 +139,13 @@ class Wire:
         return name_of(answer[0]), cbor.decode(answer[1:]) if len(answer) > 1 else None
 
     def well(self, command: int, parameters: Mapping | bytes | None = None) -> Any:
-        """The same, where only success will do."""
+        """Sends a CTAP2 command that must succeed, and returns its answer."""
         status, answer = self.ctap(command, parameters)
         assert status == "SUCCESS", status
         return answer
 
     def apdu(self, apdu: bytes) -> tuple[int, bytes]:
-        """A U2F APDU: its status word, and the data before it."""
+        """Sends a U2F APDU, and returns its status word and its data."""
         kind, answer = self.call(MSG, apdu)
         assert kind == MSG, f"CTAPHID {kind:#x} {answer.hex()}"
         return struct.unpack(">H", answer[-2:])[0], answer[:-2]
@@ -153,14 +153,14 @@ class Wire:
 
 @contextmanager
 def wired(key: SoftwareKey) -> Iterator[Wire]:
-    """A channel of this key, for as long as it is asked for."""
+    """Opens a channel of this key until the end of the `with`."""
     wire = Wire(key.address)
     yield wire
     wire.close()
 
 
 def registration(rp_id: str = "gate.example", user: bytes = b"ada", **more: Any) -> dict:
-    """The parameters of a makeCredential that succeeds; `more` as `options={"rk": True}`."""
+    """The parameters of a makeCredential that succeeds, with those of `more`: `options={"rk": True}`."""
     numbers = {
         "exclude": 5, "extensions": 6, "options": 7, "param": 8, "protocol": 9,
         "enterprise": 10, "formats": 11,
@@ -175,18 +175,18 @@ def registration(rp_id: str = "gate.example", user: bytes = b"ada", **more: Any)
 
 
 def assertion(rp_id: str = "gate.example", **more: Any) -> dict:
-    """The parameters of a getAssertion; `more` as `allow=[…]`."""
+    """The parameters of a getAssertion, with those of `more`: `allow=[…]`."""
     numbers = {"allow": 3, "extensions": 4, "options": 5, "param": 6, "protocol": 7}
     return {1: rp_id, 2: DIGEST, **{numbers[name]: value for name, value in more.items()}}
 
 
 def data_of(response: Mapping) -> AuthenticatorData:
-    """Authenticator data of a makeCredential or getAssertion."""
+    """The authenticator data of a makeCredential or getAssertion answer."""
     return AuthenticatorData(response[2])
 
 
 def descriptor(made: Mapping) -> dict:
-    """How a list names the credential that was made."""
+    """The descriptor of a credential, as allow and exclude lists have it."""
     return {"id": data_of(made).credential_data.credential_id, "type": "public-key"}
 
 
@@ -197,7 +197,7 @@ def verify(made: Mapping, asserted: Mapping) -> None:
 
 
 class Pins:
-    """The platform's side of clientPIN, one exchange of keys at a time."""
+    """The platform's side of clientPIN, with one key agreement at a time."""
 
     def __init__(self, wire: Wire, version: int = 2):
         self.wire = wire
@@ -206,7 +206,7 @@ class Pins:
         self.agree()
 
     def agree(self) -> None:
-        """Agrees on a new secret."""
+        """Agrees with the key on a new shared secret."""
         answer = self.wire.well(CLIENT_PIN, {1: self.version, 2: 2})
         self.key, self.secret = self.protocol.encapsulate(answer[1])
 
@@ -243,12 +243,12 @@ class Pins:
         return asked if rp_id is None else asked | {10: rp_id}
 
     def token(self, permissions: int | None = None, rp_id: str | None = None, pin: str = PIN):
-        """A token, by a fresh secret."""
+        """Gets a token after a new key agreement."""
         self.agree()
         answer = self.wire.well(CLIENT_PIN, self.asking(pin, permissions, rp_id))
         return self.protocol.decrypt(self.secret, answer[2])
 
     def proof(self, permissions: int | None = None, rp_id: str | None = None) -> dict:
-        """`param` and `protocol` for a registration or an assertion."""
+        """The `param` and `protocol` of a registration or an assertion."""
         token = self.token(permissions, rp_id)
         return {"param": self.tag(DIGEST, token), "protocol": self.version}

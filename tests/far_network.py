@@ -1,4 +1,4 @@
-"""A network of its own, behind a cable to this one that can be pulled. Only root can make one."""
+"""A separate network, joined to this one by a cable that a test can pull. Only root can make one."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes netwo
 
 
 class FarNetwork:
-    """A network namespace, which lives as long as this does."""
+    """A network namespace, which exists as long as this object does."""
 
     def __init__(self, number: int = 77):
         self.here, self.there = f"10.199.{number}.1", f"10.199.{number}.2"
@@ -35,11 +35,11 @@ class FarNetwork:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def run(self, *command: str) -> str:
-        """Runs something over there."""
+        """Runs a command in the network."""
         return self._run(*self.before, *command)
 
     def unplug(self) -> None:
-        """From now on nothing goes through, and nobody is told."""
+        """Stops all packets. Neither side is told."""
         self._run("ip", "link", "set", self.cable, "down")
 
     def plug_in(self) -> None:

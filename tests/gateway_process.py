@@ -1,4 +1,4 @@
-"""A gateway of its own for a test: in a folder of its own, on a port that the system chooses."""
+"""A gateway for one test, in a new folder and on a port that the system chooses."""
 
 import os
 import re
@@ -22,10 +22,10 @@ def hallway() -> Path:
 
 
 class Program:
-    """A running `hallway`, whose lines can be waited for."""
+    """A running `hallway`. A test can wait for its lines."""
 
     def __init__(self, *arguments: str | Path, within: tuple[str, ...] = (), **variables: str):
-        """`within` is what runs it elsewhere, such as in another network namespace."""
+        """`within` is the command that runs it elsewhere, such as in another network namespace."""
         self.arguments = [str(argument) for argument in arguments]
         self.process = subprocess.Popen(
             [*within, hallway(), *self.arguments],
@@ -45,7 +45,7 @@ class Program:
         self._waiting.put(None)
 
     def wait_for(self, pattern: re.Pattern[str], seconds: float = 30) -> re.Match[str]:
-        """The first match in what the program prints from now on."""
+        """Waits for the first match in the lines that the program prints from now on."""
         while True:
             try:
                 line = self._waiting.get(timeout=seconds)
@@ -58,13 +58,13 @@ class Program:
                 return found
 
     def stop(self) -> int:
-        """Asks it to stop; gives its exit code."""
+        """Asks the program to stop, and returns its exit code."""
         self.process.terminate()
         return self.process.wait(timeout=30)
 
 
 class Gateway(Program):
-    """`hallway serve` on a fresh folder, with further options and variables where a test has some."""
+    """`hallway serve` on a fresh folder, with further options and variables of the test."""
 
     def __init__(self, folder: Path, *options: str | Path, **variables: str):
         listen = () if "--listen" in options else ("--listen", "127.0.0.1:0")
@@ -78,12 +78,12 @@ class Gateway(Program):
         self.origin = found[1]
 
     def get(self, path: str) -> bytes:
-        """What it answers to anybody."""
+        """The body that the gateway answers to a request without a session."""
         with urllib.request.urlopen(self.origin + path, timeout=10) as answer:
             return answer.read()
 
     def counted(self) -> dict[str, str]:
-        """What it counts, by name and labels, where it was started with --metrics-listen."""
+        """The gateway's metrics, by name and labels. It must have been started with --metrics-listen."""
         where = METRICS.search("\n".join(self.lines)) or self.wait_for(METRICS)
         with urllib.request.urlopen(where[1], timeout=10) as answer:
             lines = answer.read().decode().splitlines()
@@ -91,7 +91,7 @@ class Gateway(Program):
 
 
 class GatewayAgain(Gateway):
-    """A gateway that is set up already, at the address where it was before."""
+    """A gateway that is set up already, started again at the same address."""
 
     def __init__(self, before: Gateway, *options: str | Path, **variables: str):
         port = before.origin.rsplit(":", 1)[1]

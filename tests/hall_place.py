@@ -1,4 +1,4 @@
-"""A realm with a hall, and people who enter it by `hallway` commands with a software key."""
+"""A realm with a hall, and people who use it by `hallway` commands with a software key."""
 
 import json
 import os
@@ -23,16 +23,16 @@ HALLS = re.compile(r"Halls open at (\S+)")
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 class HallGateway:
-    """A gateway with a hall listener, which keeps its addresses when it is started again.
+    """A gateway with a hall listener. It keeps its addresses when it is started again.
 
-    `through` makes a way to a port, and gives the address at which guests and agents find it.
+    `through` makes a way to a port, and returns the address that guests and agents use.
     """
 
     def __init__(
@@ -70,18 +70,18 @@ class HallGateway:
 
 
 def store(name: str, folder: Path) -> str:
-    """A folder of the hall, as configuration."""
+    """The configuration of a store of the hall: a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     return f'[[hall.stores]]\nhall = "{HALL}"\nname = "{name}"\nfolder = "{folder}"\n'
 
 
 def service(name: str, port: int) -> str:
-    """A service of the hall, as configuration."""
+    """The configuration of a service of the hall."""
     return f'[[hall.services]]\nhall = "{HALL}"\nname = "{name}"\naddress = "127.0.0.1:{port}"\n'
 
 
 class Guest:
-    """Somebody at a shell: a home folder, a key file, and `hallway`."""
+    """A person at a shell: a home folder, a key file, and `hallway`."""
 
     def __init__(
         self,
@@ -92,11 +92,11 @@ class Guest:
         within: tuple[str, ...] = (),
         **variables: str,
     ):
-        """`within` is what runs commands elsewhere, such as in another network namespace."""
+        """`within` is the command that runs others elsewhere, such as in another network namespace."""
         home.mkdir(parents=True)
         self.home, self.key, self.within = home, key or home / "my.key", within
         self.opened: list[Open] = []
-        # The path of a socket has at most 107 bytes, and `home` may be long already.
+        # The path of a socket has at most 107 bytes, and `home` may be too long.
         self._runtime = tempfile.TemporaryDirectory(prefix="hallway-")
         self.runtime = Path(self._runtime.name)
         self.environment = {
@@ -119,7 +119,7 @@ class Guest:
         self.id = json.loads(joined.stdout)["person"]["id"]
 
     def try_to(self, *arguments: str | Path, **how) -> subprocess.CompletedProcess[str]:
-        """Runs a command to its end, whatever that is."""
+        """Runs a command to its end, with any exit code."""
         return subprocess.run(
             [*self.within, hallway(), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
@@ -130,13 +130,13 @@ class Guest:
         )
 
     def run(self, *arguments: str | Path, **how) -> subprocess.CompletedProcess[str]:
-        """Runs a command that must work."""
+        """Runs a command that must succeed."""
         done = self.try_to(*arguments, **how)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        """Starts a command, whose end is waited for later."""
+        """Starts a command and does not wait for its end."""
         return subprocess.Popen(
             [*self.within, hallway(), *map(str, arguments)],
             env=self.environment,
@@ -147,11 +147,11 @@ class Guest:
         )
 
     def json(self, *arguments: str | Path) -> dict | list:
-        """What a command that must work prints as JSON."""
+        """Runs a command that must succeed, and returns the JSON that it prints."""
         return json.loads(self.run(*arguments, "--json").stdout)
 
     def refused(self, *arguments: str | Path, words: str) -> str:
-        """Runs a command that must fail, and say these words."""
+        """Runs a command that must fail with these words."""
         done = self.try_to(*arguments)
         assert done.returncode == 1, done.stdout + done.stderr
         assert words in done.stderr, done.stderr
@@ -185,7 +185,7 @@ class Open:
             self.enter(self.first)
 
     def enter(self, doors: dict | None = None) -> None:
-        """Takes note of the local doors, once they are there."""
+        """Reads the local doors, once the command has opened them."""
         self.doors = doors or self.wait_for("open")
         self.files: str = self.doors["webdav"]["url"]
         self.password: str = self.doors["webdav"]["password"]
@@ -202,7 +202,7 @@ class Open:
         self.said.append(line or "")
 
     def wait_for(self, name: str, seconds: float = 60) -> dict:
-        """The next event of this name."""
+        """Waits for the next event of this name."""
         while True:
             try:
                 event = self.events.get(timeout=seconds)
@@ -222,7 +222,7 @@ class Open:
 
 
 class Echo:
-    """A TCP service that sends back what it gets, and ends when its peer has."""
+    """A TCP service that sends everything back, and ends when its peer does."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -254,7 +254,7 @@ class Echo:
 
 
 class Realm:
-    """An owner, a hall, and whoever is admitted."""
+    """A realm with an owner, a hall, and the guests who are admitted."""
 
     def __init__(self, folder: Path, offers: str, **settings):
         self.folder = folder
@@ -264,7 +264,7 @@ class Realm:
         self.owner.act("hall.create", hall=HALL, title="The laboratory")
 
     def guest(self, name: str, rights: list[str]) -> Guest:
-        """Somebody new, admitted with these rights."""
+        """A new person who is admitted with these rights."""
         link = self.owner.act("people.invite", name=name, role="member")["link"]
         guest = Guest(self.folder / name, self.gateway.origin, link)
         self.guests.append(guest)
@@ -272,7 +272,7 @@ class Realm:
         return guest
 
     def close(self) -> None:
-        """Ends what a failed test left open, and the gateway."""
+        """Ends commands that a failed test left running, and the gateway."""
         for guest in self.guests:
             for opened in guest.opened:
                 opened.process.kill()
@@ -286,5 +286,5 @@ class Realm:
             )
 
     def log_size(self) -> int:
-        """How many entries the log has: what was touched for is one more."""
+        """The number of entries of the log. Every touch adds one."""
         return int(self.owner.get("/log/checkpoint").body.split(b"\n")[1])

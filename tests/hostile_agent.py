@@ -1,5 +1,5 @@
-"""A machine that was invited to a hall and means harm: it speaks the agents' protocol, and answers
-whatever it likes."""
+"""A hostile machine that was invited to a hall: it speaks the agents' protocol, and answers what the test
+wants."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ from soft_webauthn import b64, unb64
 
 @dataclass
 class Asked:
-    """A request for a file, as the gateway passes it on."""
+    """A request for a file, as the gateway passes it on to the agent."""
 
     method: str
     target: str
@@ -43,7 +43,7 @@ Answers = Callable[[Asked], bytes]
 
 
 def answer(status: int, headers: list[tuple[str, str]] = (), body: bytes = b"", **more) -> bytes:
-    """An answer with whatever headers; its length unless `framed=False`."""
+    """An answer with these headers, and its length unless `framed=False`."""
     lines = [f"HTTP/1.1 {status} X"] + [f"{name}: {value}" for name, value in headers]
     if more.get("framed", True):
         lines.append(f"content-length: {len(body)}")
@@ -51,14 +51,14 @@ def answer(status: int, headers: list[tuple[str, str]] = (), body: bytes = b"", 
 
 
 def with_trailers(body: bytes, trailers: list[tuple[str, str]]) -> bytes:
-    """An answer in one chunk, and fields after it."""
+    """An answer in one chunk, with trailer fields after it."""
     fields = "".join(f"{name}: {value}\r\n" for name, value in trailers)
     head = b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\ntrailer: set-cookie\r\n\r\n"
     return head + b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, fields.encode())
 
 
 class Line:
-    """A TLS connection that was upgraded."""
+    """A TLS connection after its upgrade."""
 
     def __init__(self, stream: ssl.SSLSocket, path: str, protocol: str):
         self.stream = stream
@@ -72,7 +72,7 @@ class Line:
 
 @dataclass
 class HostileAgent:
-    """Joins by a link. `events` has what the gateway tells it: welcome, refused, ended."""
+    """Joins by a link. `events` has the gateway's messages to the agent: welcome, refused, ended."""
 
     link: str
     answers: Answers | None = None
@@ -89,7 +89,7 @@ class HostileAgent:
         host, port = given["address"].rsplit(":", 1)
         self.address = host.strip("[]"), int(port)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # It does not care who answers.
+        # A hostile agent does not check the gateway's certificate.
         self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
         with tempfile.TemporaryDirectory() as folder:
             pem = Path(folder) / "agent.pem"
@@ -102,7 +102,7 @@ class HostileAgent:
         return self.tls.wrap_socket(socket.create_connection(self.address, timeout=60))
 
     def announce(self, stores: list[str] = (), services: list[str] = (), raw: bytes | None = None):
-        """Says what it provides, and serves from then on."""
+        """Announces the stores and services that it provides, and serves from then on."""
         self.control = Line(self._connect(), "/agent/control", "hallway-agent")
         assert self.control.status == 101, self.control.status
         hello = json.dumps({"provides": {"stores": list(stores), "services": list(services)}})
@@ -112,7 +112,7 @@ class HostileAgent:
         return self
 
     def heard(self, seconds: float = 30) -> tuple[str, dict]:
-        """What the gateway says next about this agent."""
+        """The gateway's next message about this agent."""
         try:
             return self.events.get(timeout=seconds)
         except Empty as nothing:
@@ -139,13 +139,13 @@ class HostileAgent:
         self.events.put(("ended", {}))
 
     def fail(self, dial: dict, status: int, code: str, detail: str) -> None:
-        """Says that a stream can't be had."""
+        """Tells the gateway that a stream can't be opened."""
         said = {"failed": {"dial": dial["id"], "status": status, "code": code, "detail": detail}}
         self.control.stream.sendall(json.dumps(said).encode() + b"\n")
 
     def _dial(self, dial: dict) -> None:
         if "service" in dial["what"]:
-            # A refusal in words of its own.
+            # A refusal with a code and words that the gateway does not know.
             return self.fail(dial, 401, "<script>", "sign in\u001b[2J here")
         line = Line(self._connect(), f"/agent/dial/{dial['id']}", "hallway-stream")
         try:

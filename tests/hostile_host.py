@@ -1,5 +1,5 @@
-"""A partner that means harm: it holds its realm's own authority, so its hall listener is believed, and
-it answers whatever it likes."""
+"""A hostile partner. It has its realm's own authority, so the other realm accepts its hall listener, and
+it answers what the test wants."""
 
 import base64
 import ctypes
@@ -57,7 +57,7 @@ def hchacha20(key: bytes, nonce: bytes) -> bytes:
 
 
 def unsealed(data: Path, name: bytes, sealed: bytes) -> bytes:
-    """What a gateway keeps under its operator key: XChaCha20-Poly1305, after its nonce."""
+    """Decrypts a value that a gateway sealed with its operator key: XChaCha20-Poly1305, after the nonce."""
     key = base64.b64decode((data / "operator.key").read_text())
     nonce, rest = sealed[:24], sealed[24:]
     cipher = ChaCha20Poly1305(hchacha20(key, nonce[:16]))
@@ -71,8 +71,8 @@ def certificate(
     minutes_old: int = 1,
     usage_of: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
 ) -> bytes:
-    """A key and a certificate of somebody of the realm, by the authority that lies in `data`, which is
-    valid for years: PEM."""
+    """A key and a certificate for a name of the realm, PEM. The authority in `data` signs the certificate,
+    which is valid for years."""
     with closing(sqlite3.connect(data / "hallway.db")) as database:
         row = "SELECT certificate, sealed_key FROM own_authority WHERE stage = 'signing'"
         certificate, sealed = database.execute(row).fetchone()
@@ -120,7 +120,7 @@ def certificate(
 
 @dataclass
 class Asked:
-    """A request at the hall listener."""
+    """A request to the hall listener."""
 
     method: str
     target: str
@@ -132,18 +132,18 @@ class Asked:
 
 
 def answer(status: int, body: object = b"", kind: str = "application/json") -> bytes:
-    """An answer with its length; what is not bytes is sent as JSON."""
+    """An answer with its length. A body that is not bytes is sent as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(content)}\r\n\r\n"
     return head.encode() + content
 
 
-#: Gives an answer, whole or in parts, or nothing where an honest one will do.
+#: Makes an answer, whole or in parts, or None to use the honest answer.
 Answers = Callable[[Asked], bytes | Iterable[bytes] | None]
 
 
 def made_at(site: Site, make: Callable[[], socket.socket]) -> socket.socket:
-    """A socket where an organisation stands. It stays in the network in which it was made."""
+    """Makes a socket in an organisation's network. The socket stays in that network."""
     made: Queue[socket.socket] = Queue()
 
     def enter() -> None:
@@ -160,16 +160,16 @@ def made_at(site: Site, make: Callable[[], socket.socket]) -> socket.socket:
 
 
 def listening(site: Site, port: int) -> socket.socket:
-    """A listener where an organisation stands."""
+    """A listener in an organisation's network."""
     return made_at(site, lambda: socket.create_server((site.address, port), backlog=200))
 
 
 def calling(site: Site, to: Site, pem: bytes) -> ssl.SSLSocket:
-    """A connection from one organisation to the other's hall listener, with a certificate."""
+    """Connects from one organisation to the other's hall listener, with a certificate."""
     there = (to.address, to.hall_port)
     raw = made_at(site, lambda: socket.create_connection(there, timeout=30))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Whoever means harm does not ask who answers.
+    # A hostile peer does not check the other side's certificate.
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     with tempfile.NamedTemporaryFile() as file:
         file.write(pem)
@@ -179,8 +179,8 @@ def calling(site: Site, to: Site, pem: bytes) -> ssl.SSLSocket:
 
 
 class HostileHost:
-    """Answers at the hall listener's port of a site. `answers` has what a test wants for a path, or for
-    all that begin with it if it ends with `*`; `asked` has what was asked."""
+    """Answers at the port of a site's hall listener. `answers` maps a path to the answer that a test wants; a
+    path that ends with `*` stands for all paths with that beginning. `asked` has the requests."""
 
     def __init__(self, data: Path, site: Site, rights: list[str]):
         self.rights = rights
@@ -197,23 +197,23 @@ class HostileHost:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def silent(self, _: Asked) -> bytes:
-        """Never answers."""
+        """An answer that never comes."""
         self.over.wait()
         raise OSError("the test is over")
 
     def forget(self) -> None:
-        """Is honest again."""
+        """Makes the host honest again."""
         self.answers.clear()
         while not self.asked.empty():
             self.asked.get_nowait()
 
     def wait_for(self, path: str, seconds: float = 60) -> Asked:
-        """The next request for this path."""
+        """Waits for the next request for this path."""
         while True:
             try:
                 asked = self.asked.get(timeout=seconds)
             except Empty as nothing:
-                raise AssertionError(f"nobody asked for {path}") from nothing
+                raise AssertionError(f"no request for {path} came") from nothing
             if asked.path == path:
                 return asked
 

@@ -1,5 +1,5 @@
-"""An HTTP/2 peer (RFC 9113) that keeps to nothing: it sends what frames it likes, and reads when it
-likes. Over plain TCP, with prior knowledge."""
+"""An HTTP/2 peer (RFC 9113) that follows no rule: it sends any frames, and reads when the test wants.
+It speaks plain TCP, with prior knowledge."""
 
 import socket
 import struct
@@ -11,8 +11,8 @@ ACK = END_STREAM = 1
 END_HEADERS = 4
 INITIAL_WINDOW_SIZE = 4
 CANCEL = 8
-#: Bytes of a frame that every peer takes (RFC 9113, 6.5.2).
-FRAME = 16_384
+#: The largest frame payload that every peer accepts (RFC 9113, 6.5.2).
+FRAME_BYTES = 16_384
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -20,12 +20,12 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
 
 
 def literal(name: bytes, value: bytes) -> bytes:
-    """A header field without indexing and without Huffman's code (RFC 7541, 6.2.2)."""
+    """A header field without indexing and without Huffman coding (RFC 7541, 6.2.2)."""
     return b"\0" + bytes([len(name)]) + name + number(len(value)) + value
 
 
 def number(value: int) -> bytes:
-    """An integer of seven bits and more (RFC 7541, 5.1)."""
+    """An integer with a prefix of seven bits (RFC 7541, 5.1)."""
     if value < 127:
         return bytes([value])
     rest, parts = value - 127, b"\x7f"
@@ -36,7 +36,7 @@ def number(value: int) -> bytes:
 
 
 class Peer:
-    """A connection whose peer may send `window` bytes of each answer."""
+    """A connection that lets the gateway send `window` bytes of each answer."""
 
     def __init__(self, origin: str, window: int = 65_535, **headers: str):
         self.place = urlsplit(origin)
@@ -50,7 +50,7 @@ class Peer:
         self.socket.sendall(frames)
 
     def head(self, path: str) -> bytes:
-        """The fields of a GET."""
+        """The header fields of a GET."""
         named = [(b":method", b"GET"), (b":scheme", b"http"), (b":path", path.encode())]
         named.append((b":authority", self.place.netloc.encode()))
         named += [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
@@ -60,7 +60,7 @@ class Peer:
         """The frames of the next GET."""
         self.stream += 2
         head = self.head(path)
-        parts = [head[start : start + FRAME] for start in range(0, len(head), FRAME)]
+        parts = [head[start : start + FRAME_BYTES] for start in range(0, len(head), FRAME_BYTES)]
         kinds = [HEADERS] + [CONTINUATION] * (len(parts) - 1)
         flags = [END_STREAM] + [0] * (len(parts) - 1)
         flags[-1] |= END_HEADERS
@@ -69,7 +69,7 @@ class Peer:
         )
 
     def read(self) -> tuple[int, int, int, bytes] | None:
-        """The next frame: kind, flags, stream, payload; nothing when the connection has ended."""
+        """Reads the next frame: kind, flags, stream, payload. None when the connection has ended."""
         head = self._exactly(9)
         if head is None:
             return None
@@ -90,7 +90,7 @@ class Peer:
         return got
 
     def heads(self, count: int) -> int:
-        """Waits for so many answers to begin; gives how many did before the connection ended."""
+        """Waits until `count` answers have begun or the connection ends. Returns how many began."""
         begun = 0
         while begun < count and (got := self.read()):
             begun += got[0] == HEADERS

@@ -1,10 +1,10 @@
-"""Connections to a hall listener that shook hands, asked once and have been idle since: run as a
-program of its own, so that they cost the test none of its open files.
+"""Connects many times to a hall listener, sends one request on each connection, then keeps it idle. It is
+a program of its own, so that the connections use none of the test's open files.
 
     idle_connections.py PORT COUNT BUNDLE CERTIFICATE KEY
 
-Prints `held` once all of them are there, answers pings as HTTP/2 wants it, prints `lost` for each
-that is ended by the other side, and ends when its standard input does.
+Prints `held` once all connections are open, answers the pings of HTTP/2, prints `lost` for each
+connection that the other side ends, and ends at the end of its standard input.
 """
 
 import resource
@@ -16,10 +16,10 @@ import sys
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, PING, HEADERS, ACK = 4, 6, 1, 1
-#: `GET https://hall/grant` (RFC 7541: three from the static table, two literal).
+#: `GET https://hall/grant` (RFC 7541: three from the static table, two literals).
 HEAD = b"\x82\x87\x04\x06/grant\x01\x04hall"
-#: As HEADERS with END_STREAM and END_HEADERS (RFC 9113, 6.2).
-ASKED = 0x1 | 0x4
+#: The flags END_STREAM and END_HEADERS of HEADERS (RFC 9113, 6.2).
+END_OF_REQUEST = 0x1 | 0x4
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -27,16 +27,16 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
 
 
 class Idle:
-    """One of them."""
+    """One idle connection."""
 
     def __init__(self, port: int, context: ssl.SSLContext, session: ssl.SSLSession | None):
         plain = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.tls = context.wrap_socket(plain, session=session)
-        self.tls.sendall(PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, ASKED, 1, HEAD))
+        self.tls.sendall(PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_OF_REQUEST, 1, HEAD))
         self.got = b""
 
     def hear(self) -> bool:
-        """Answers what came; false when the other side ended it."""
+        """Answers the frames that came. False when the other side has ended the connection."""
         try:
             got = self.tls.recv(65536)
         except ssl.SSLWantReadError:
@@ -66,7 +66,7 @@ def main() -> None:
     ready, session = selectors.DefaultSelector(), None
 
     def attend(wait: float | None) -> bool:
-        """Hears whoever has something to say; false at the end of standard input."""
+        """Reads from every connection that has data. False at the end of standard input."""
         for event, _ in ready.select(wait):
             if event.data is None:
                 return False
@@ -78,7 +78,7 @@ def main() -> None:
     for number in range(int(count)):
         idle = Idle(int(port), context, session)
         assert idle.hear()
-        # The ticket of the first is good for all: nothing of a handshake is what is measured here.
+        # All connections resume the session of the first, because the test does not measure handshakes.
         session = session or idle.tls.session
         idle.tls.setblocking(False)
         ready.register(idle.tls, selectors.EVENT_READ, idle)

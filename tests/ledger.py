@@ -1,4 +1,4 @@
-"""The cases in which a foreign suite and this key disagree on purpose (`ledger.toml`)."""
+"""The ledger: the cases in which the key deliberately differs from a foreign suite (`ledger.toml`)."""
 
 import tomllib
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ FILE = Path(__file__).with_name("ledger.toml")
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One line of the ledger; `ledger.toml` says what each field holds."""
+    """One case of the ledger; `ledger.toml` describes its fields."""
 
     suite: str
     case: str
@@ -21,7 +21,7 @@ class Disagreement:
 
 
 def read(text: str | None = None) -> list[Disagreement]:
-    """All lines, in order. A field that is missing, empty or unknown is refused."""
+    """All cases, in order. Fails on a missing, empty or unknown field."""
     document = tomllib.loads(FILE.read_text() if text is None else text)
     assert set(document) <= {"case"}, "the ledger holds [[case]] tables only"
     lines = [Disagreement(**line) for line in document.get("case", [])]
@@ -31,17 +31,17 @@ def read(text: str | None = None) -> list[Disagreement]:
             assert isinstance(value, str) and value.strip(), f"{line.case}: {field.name} is empty"
     names = [(line.suite, line.case) for line in lines]
     twice = {name for name in names if names.count(name) > 1}
-    assert not twice, f"said twice: {sorted(twice)}"
+    assert not twice, f"these cases stand twice in the ledger: {sorted(twice)}"
     return lines
 
 
 def judge(suite: str, passed: Mapping[str, bool], lines: list[Disagreement] | None = None) -> None:
     """Compares a suite's results with the ledger.
 
-    `passed` says for every case that was run whether it passed. Fails when a case fails that the
-    ledger does not name, and when the ledger names one that passes or was not run.
+    `passed` says for every case that ran whether it passed. Fails if a failed case is not in the
+    ledger, and if a case in the ledger passed or did not run.
     """
-    assert passed, f"{suite}: nothing was run"
+    assert passed, f"{suite}: no case ran"
     known = {line.case for line in (read() if lines is None else lines) if line.suite == suite}
     failed = {case for case, well in passed.items() if not well}
     complaints = [f"fails, and the ledger does not say why: {case}" for case in failed - known]

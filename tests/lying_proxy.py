@@ -1,4 +1,4 @@
-"""Somebody between a command and its gateway, who ended TLS: reads and rewrites what goes through."""
+"""An attacker between a command and its gateway, who has ended TLS: a proxy that rewrites answers."""
 
 import http.client
 import json
@@ -17,14 +17,14 @@ from soft_webauthn import b64, unb64
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 
-# What the proxy does with an answer: the JSON that was asked with and the JSON that came, to the JSON
-# that goes on.
+# Changes an answer: from the JSON of the request and the JSON of the gateway's answer it makes the JSON that
+# the proxy sends on.
 Lie = Callable[[dict, dict], dict]
 
 
 @dataclass
 class Request:
-    """What went through."""
+    """A request that went through the proxy."""
 
     method: str
     path: str
@@ -33,12 +33,12 @@ class Request:
 
 @dataclass
 class Proxy:
-    """Listens at `http://localhost:PORT`, and knows how to lie."""
+    """Listens at `http://localhost:PORT`, and changes answers."""
 
     gateway_port: int = 0
-    # By path: the answer is changed.
+    # By path: changes the gateway's answer.
     lies: dict[str, Lie] = field(default_factory=dict)
-    # By path: the gateway is not even asked.
+    # By path: answers without the gateway.
     inventions: dict[str, Callable[[dict], tuple[int, dict]]] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
 
@@ -49,7 +49,7 @@ class Proxy:
             protocol_version = "HTTP/1.1"
 
             def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
+                """Logs nothing."""
 
             def answer(self) -> None:
                 proxy.answer(self)
@@ -93,13 +93,13 @@ class Proxy:
         handler.wfile.write(body)
 
     def honest(self) -> None:
-        """From now on it lies no more, and has forgotten what it saw."""
+        """Stops lying, and forgets the requests that it saw."""
         self.lies.clear()
         self.inventions.clear()
         self.seen.clear()
 
     def went(self, path: str) -> list[Request]:
-        """What went to this path."""
+        """The requests to this path."""
         return [request for request in self.seen if request.path == path]
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ def as_json(body: bytes) -> dict:
 
 
 class ProxiedGateway(Program):
-    """A gateway that is reached through a proxy, and calls itself by the proxy's address."""
+    """A gateway behind a proxy, whose origin is the proxy's address."""
 
     def __init__(self, folder: Path, proxy: Proxy):
         folder.mkdir(parents=True)
@@ -132,19 +132,19 @@ class ProxiedGateway(Program):
 
 
 def statement_of(ceremony: dict) -> dict:
-    """The statement of a ceremony, read."""
+    """The decoded statement of a ceremony."""
     return cbor.decode(unb64(ceremony["statement"]))
 
 
 def with_statement(ceremony: dict, statement: dict) -> dict:
-    """The ceremony over another statement. The sentence stays: it lies."""
+    """The ceremony with another statement and the same sentence, which is now a lie."""
     encoded = cbor.encode(statement)
     options = {**ceremony["public_key"], "challenge": b64(sha256(encoded).digest())}
     return {**ceremony, "statement": b64(encoded), "public_key": options}
 
 
 def ceremony(act: str, terms: dict, realm: str = "localhost", **other: object) -> dict:
-    """One that no gateway made, well formed in everything."""
+    """A ceremony that no gateway made, with every part well-formed."""
     statement = {
         "hallway": 1, "act": act, "realm": realm, "issued": int(time.time() * 1000),
         "nonce": b"0123456789abcdef", "terms": terms, **other,

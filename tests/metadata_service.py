@@ -1,4 +1,4 @@
-"""A FIDO metadata service of our own (FIDO Metadata Service 3.1), and makers of keys that it knows.
+"""A FIDO metadata service of our own (FIDO Metadata Service 3.1), and makers of the keys in it.
 
 It shares no code with the program under test.
 """
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from soft_device import Maker, certificate, name_of
 from soft_webauthn import ES256, PrivateKey, b64
 
-# A picture of one pixel.
+# A picture of one pixel, as a data URL.
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
     "WjR9awAAAABJRU5ErkJggg=="
@@ -28,7 +28,7 @@ TOMORROW, NEXT_MONTH = TODAY + timedelta(1), TODAY + timedelta(30)
 
 
 class Model:
-    """A model of keys, whose maker certifies one key for a whole batch of them."""
+    """A model of keys. Its maker uses one certificate for a batch of keys."""
 
     def __init__(self, name: str, aaguid: bytes, **statement: object):
         self.name, self.aaguid = name, aaguid
@@ -37,17 +37,17 @@ class Model:
         self.batch()
 
     def batch(self) -> None:
-        """Begins another batch: all keys from now on are attested by another certificate."""
+        """Begins a new batch: later keys are attested by another certificate."""
         self.key = PrivateKey(ES256)
         self.chain = (self.maker.certify(self.key, None, self.aaguid),)
 
     @property
     def attested(self) -> dict:
-        """What makes a registration one of this model, for `Credential.register`."""
+        """The arguments of `Credential.register` that make a registration of this model."""
         return {"aaguid": self.aaguid, "chain": self.chain, "attestation_key": self.key}
 
     def statement(self) -> dict:
-        """Its metadata statement."""
+        """The model's metadata statement."""
         root = self.maker.certificate.public_bytes(Encoding.DER)
         return {
             "aaguid": str(UUID(bytes=self.aaguid)),
@@ -59,7 +59,7 @@ class Model:
         } | self.further
 
     def entry(self, *reports: dict) -> dict:
-        """Its entry in a BLOB; certified since last year, and then what happened."""
+        """The model's BLOB entry: certified since last year, then these reports."""
         certified = report("FIDO_CERTIFIED_L1", TODAY - timedelta(365))
         return {
             "aaguid": str(UUID(bytes=self.aaguid)),
@@ -70,13 +70,13 @@ class Model:
 
 
 def report(status: str, since: date, batch: bytes | None = None) -> dict:
-    """A status report, about one batch where its certificate is given."""
+    """A status report, about one batch if its certificate is given."""
     about = {"batchCertificate": base64.b64encode(batch).decode()} if batch else {}
     return {"status": status, "effectiveDate": since.isoformat()} | about
 
 
 class Service:
-    """Who signs BLOBs."""
+    """A metadata service, which signs BLOBs."""
 
     def __init__(self, name: str = "Soft Metadata"):
         self.root_key, self.key = PrivateKey(ES256), PrivateKey(ES256)
@@ -89,7 +89,7 @@ class Service:
         self.certificate = builder.sign(self.root_key.key, hashes.SHA256())
 
     def write_root(self, folder: Path) -> Path:
-        """The root as the operator of a gateway gets it."""
+        """Writes the root certificate for the operator of a gateway."""
         path = folder / "metadata-root.pem"
         path.write_bytes(self.root.public_bytes(Encoding.PEM))
         return path
@@ -110,7 +110,7 @@ class Service:
 
 
 class Web:
-    """Serves one answer over loopback, and counts who asks."""
+    """Serves one answer over loopback, and counts the requests."""
 
     def __init__(self, content: bytes = b"", status: int = 200):
         self.content, self.status = content, status

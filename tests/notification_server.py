@@ -1,5 +1,5 @@
-"""A desktop's notifications: a D-Bus session of its own, and a server of org.freedesktop.
-Notifications in it, with somebody who presses a button at once."""
+"""A desktop's notifications: a D-Bus session, and an org.freedesktop.Notifications server in it that
+presses a button at once."""
 
 import subprocess
 import threading
@@ -16,7 +16,7 @@ PATH = "/org/freedesktop/Notifications"
 
 @dataclass
 class Notification:
-    """What a program shows."""
+    """A notification that a program shows."""
 
     summary: str
     body: str
@@ -24,7 +24,7 @@ class Notification:
 
 
 class NotificationServer:
-    """Runs while it is entered. `choose` names the button; None closes the notification."""
+    """Runs until the end of the `with`. `choose` names the button; None closes the notification."""
 
     def __enter__(self) -> "NotificationServer":
         self.choose: str | None = None

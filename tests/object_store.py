@@ -1,4 +1,4 @@
-"""An object store of its own for a test: Garage, which speaks S3, with one bucket."""
+"""An object store for one test: Garage, which speaks S3, with one bucket."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ class ObjectStore:
         else:
             raise AssertionError("".join(said))
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
-        #: Looks at it from behind.
+        #: A client that looks into the bucket directly.
         self.s3 = boto3.client(
             "s3", endpoint_url=self.address, region_name=REGION,
             aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY,
@@ -68,8 +68,8 @@ class ObjectStore:
         return f"http://127.0.0.1:{self.port}"
 
     def settings(self, table: str, secret: Path, address: str | None = None) -> str:
-        """The bucket of a store in a configuration, under this table; keeps its secret in a file.
-        With `address` it is reached by another way."""
+        """The configuration of a store in this bucket, under this table. Writes the secret to a file.
+        `address` replaces the address of the store."""
         secret.write_text(f"{SECRET_KEY}\n")
         return (
             f'[{table}]\nendpoint = "{address or self.address}"\nregion = "{REGION}"\n'
@@ -77,12 +77,12 @@ class ObjectStore:
         )
 
     def names(self) -> set[str]:
-        """All objects."""
+        """The names of all objects."""
         listed = self.s3.list_objects_v2(Bucket=self.bucket)
         return {entry["Key"] for entry in listed.get("Contents", [])}
 
     def read(self, name: str) -> bytes:
-        """An object's content."""
+        """The content of an object."""
         return self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own for a test, wherever its network is."""
+"""A PostgreSQL server for one test, in any network."""
 
 import glob
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 
 @contextmanager
 def postgres(place: Path, port: int, within: tuple[str, ...] = ()) -> Iterator[int]:
-    """Serves everybody on loopback at `port` while it lasts, with its files in a folder that nobody
-    else uses. `within` is what runs it elsewhere, such as in another network namespace."""
+    """Serves every local user on loopback at `port` until the end of the `with`, with its files in `place`.
+    `within` is the command that runs it elsewhere, such as in another network namespace."""
     binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
     folder = place / "postgres"
     folder.mkdir(parents=True)

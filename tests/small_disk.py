@@ -1,4 +1,4 @@
-"""Disks that fill: a small file system of its own for root, a limit on the length of files otherwise."""
+"""Full disks: for root a small file system, for others a limit on the length of a file."""
 
 import os
 import resource
@@ -11,7 +11,7 @@ MEGABYTE = 1 << 20
 
 
 class SmallFileSystem:
-    """`megabytes` in memory, mounted at `folder`. Only root can."""
+    """A file system of `megabytes` in memory, mounted at `folder`. Only root can make one."""
 
     name = "file system"
 
@@ -22,14 +22,14 @@ class SmallFileSystem:
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], check=True)
 
     def applies_to(self, process: subprocess.Popen) -> None:
-        """Whoever writes below the folder."""
+        """Does nothing: every process that writes below the folder is limited already."""
 
     def around(self) -> dict:
-        """How to start somebody who writes below the folder, as options of `subprocess`."""
+        """No options of `subprocess` are needed to limit a process that writes below the folder."""
         return {}
 
     def fill(self, leaving: int = 0) -> None:
-        """Takes all but so many bytes."""
+        """Fills the file system but for `leaving` bytes."""
         filler = os.open(self.folder / "filler", os.O_WRONLY | os.O_CREAT)
         size = 0
         try:
@@ -48,7 +48,7 @@ class SmallFileSystem:
 
 
 class LimitedFiles:
-    """Programs that may write no file longer than `megabytes`. Nobody has to be root for that."""
+    """Lets programs write no file longer than `megabytes`. It works for every user."""
 
     name = "limit"
 

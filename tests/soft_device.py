@@ -1,7 +1,7 @@
-"""A device and its maker, independent of the program under test, with every part open to change.
+"""A device and its maker, independent of the program under test. A test can change every part of them.
 
 Statements, signed statements and receipts are deterministic CBOR maps with text keys (RFC 8949,
-4.2.1), for which the order of `fido2.cbor` is the right one.
+4.2.1). `fido2.cbor` sorts such keys in the right order.
 """
 
 import os
@@ -29,10 +29,11 @@ def now_ms() -> int:
 
 
 class Maker:
-    """A maker and its attestation authority (WebAuthn Level 3, 8.2.1 says what its certificates look like).
+    """A maker and its attestation authority, with certificates as in WebAuthn Level 3, 8.2.1.
 
-    With the key of another it is that one under a renewed certificate, with its name that one under
-    a new key. `above` signs its certificate instead of itself; `kind` is the ASN.1 type of its name.
+    With the key of another maker it is that maker with a renewed certificate; with the name of another
+    maker it is that maker with a new key. `above` signs its certificate, if given; otherwise the
+    maker signs it. `kind` is the ASN.1 type of its name.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Maker:
         model: bytes | None = MODEL,
         self_signed: bool = False,
     ) -> bytes:
-        """A device's certificate, DER; without a part that is None."""
+        """A device's certificate, DER. A part that is None is left out."""
         parts = [("C", "NL"), ("O", self.name), ("OU", "Authenticator Attestation"), ("CN", "Camera")]
         subject = name_of(*parts, *([("SERIAL", serial)] if serial else []))
         builder = certificate(subject, subject if self_signed else self.subject, key)
@@ -111,7 +112,7 @@ def certificate(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.
 
 
 def statement(realm: str, act: str, terms: dict, /, **wrong: object) -> bytes:
-    """A statement, with `wrong` in place of what is right."""
+    """A statement, with the values of `wrong` in it."""
     parts = {
         "hallway": 1,
         "act": act,
@@ -124,7 +125,7 @@ def statement(realm: str, act: str, terms: dict, /, **wrong: object) -> bytes:
 
 
 def transaction(payload: bytes, sequence: int, /, **wrong: object) -> dict:
-    """The terms of a live transaction."""
+    """The terms of a live transaction, with the values of `wrong` in them."""
     terms = {
         "sequence": sequence,
         "taken": now_ms(),
@@ -140,7 +141,7 @@ def transaction(payload: bytes, sequence: int, /, **wrong: object) -> dict:
 
 
 class Device(Caller):
-    """A device with a certified key, that makes a new credential for each enrolment."""
+    """A device with a certified key. It makes a new credential for each enrolment."""
 
     def __init__(self, origin: str, maker: Maker, serial: str):
         super().__init__(origin)
@@ -152,12 +153,12 @@ class Device(Caller):
         self.factory_reset()
 
     def factory_reset(self) -> None:
-        """Forgets the credential and everything it did. The certified key stays."""
+        """Forgets the credential and the sequence number. The certified key stays."""
         self.credential = Credential(self.realm, self.origin, os.urandom(16))
         self.sequence = 0
 
     def registration(self, challenge: bytes, **wrong: object) -> Registration:
-        """An attested registration, nobody present."""
+        """An attested registration without user presence."""
         right = {
             "challenge": challenge,
             "flags": AT,
@@ -168,7 +169,7 @@ class Device(Caller):
         return self.credential.register(**(right | wrong))
 
     def announce(self, given: dict | None = None, **wrong: object) -> Reply:
-        """Enrols as far as a device can by itself."""
+        """Does the device's part of an enrolment."""
         given = given or self.post("/api/device/enrolments/statement").expect()
         said = unb64(given["statement"])
         made = self.registration(**({"challenge": sha256(said).digest()} | wrong))
@@ -184,16 +185,16 @@ class Device(Caller):
         return self.post("/api/device/enrolments", body)
 
     def code(self) -> str:
-        """Announces itself and shows the code."""
+        """Announces the device and returns the code that it shows."""
         return self.announce().expect(201)["user_code"]
 
     def enrol(self, owner: Person) -> None:
-        """Is claimed by `owner`, and asks for its state, which makes it registered."""
+        """`owner` claims the device, and the device asks for its status, which makes it registered."""
         self.id = owner.act("device.claim", code=self.code())["device"]["id"]
         assert self.status().expect()["state"] == "registered"
 
     def signed(self, said: bytes, **wrong: object) -> bytes:
-        """A statement signed with nobody present."""
+        """A statement, signed without user presence."""
         right = {"challenge": sha256(said).digest(), "flags": 0}
         made = self.credential.sign(**(right | wrong))
         assertion = {
@@ -206,17 +207,17 @@ class Device(Caller):
         )
 
     def status(self, **wrong: object) -> Reply:
-        """Asks whether the registration is still valid."""
+        """Asks the gateway for the status of the registration."""
         signed = self.signed(statement(self.realm, "device.status", {}, **wrong))
         return self.post("/api/device/status", {"signed_statement": b64(signed)})
 
     def compose(self, payload: bytes, **wrong: object) -> bytes:
-        """The next transaction, signed, with `wrong` in its terms."""
+        """The next transaction, signed, with the values of `wrong` in its terms."""
         self.sequence += 1
         terms = transaction(payload, self.sequence, **wrong)
         return self.signed(statement(self.realm, "device.transaction", terms))
 
     def send(self, signed: bytes, payload: bytes, **headers: str) -> Reply:
-        """Hands a signed transaction in."""
+        """Sends a signed transaction."""
         headers = {"Hallway_Evidence": b64(signed), "Content_Type": "text/plain"} | headers
         return self.call("POST", "/api/device/transactions", payload, **headers)

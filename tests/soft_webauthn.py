@@ -1,8 +1,8 @@
-"""A WebAuthn client with its authenticator, in so few lines that each byte can be made wrong.
+"""A WebAuthn client with its authenticator, so short that a test can change each byte.
 
-It shares no code with the program under test. An answer is a dataclass: `replace` one of its
-fields, or hand the finished JSON a different part, and see what the gateway makes of it. Sections
-are those of WebAuthn Level 3.
+It shares no code with the program under test. An answer is a dataclass: a test replaces one of its
+fields, or a part of its finished JSON, and sees how the gateway answers. Section numbers are those
+of WebAuthn Level 3.
 """
 
 import base64
@@ -57,7 +57,7 @@ class PrivateKey:
         return {1: 3, 3: RS256, -1: numbers.n.to_bytes(256, "big"), -2: b"\1\0\1"}
 
     def sign(self, message: bytes) -> bytes:
-        """A signature as 6.5.5 wants it: ECDSA in DER, EdDSA raw, RSA PKCS #1."""
+        """A signature in the form of 6.5.5: ECDSA in DER, EdDSA raw, RSA PKCS #1."""
         if self.algorithm == ES256:
             return self.key.sign(message, ec.ECDSA(hashes.SHA256()))
         if self.algorithm == EDDSA:
@@ -67,7 +67,7 @@ class PrivateKey:
 
 @dataclass(frozen=True)
 class Answer:
-    """What every answer is made of."""
+    """The parts that every answer has."""
 
     challenge: bytes
     origin: str
@@ -78,7 +78,7 @@ class Answer:
     cross_origin: bool = False
 
     def client_data(self) -> bytes:
-        """5.8.1."""
+        """Client data (5.8.1)."""
         return json.dumps(
             {
                 "type": self.kind,
@@ -105,7 +105,7 @@ class Assertion(Answer):
     credential_id: bytes = b""
     user_handle: bytes | None = None
     signer: PrivateKey | None = None
-    # Bytes behind the authenticator data, or how many are cut off, before it is signed.
+    # Bytes to append to the authenticator data before it is signed; a negative number cuts bytes off.
     tail: bytes = b""
     cut: int = 0
 
@@ -114,7 +114,7 @@ class Assertion(Answer):
         return whole[: len(whole) - self.cut]
 
     def signature(self) -> bytes:
-        """6.3.3."""
+        """The signature (6.3.3)."""
         return self.signer.sign(self.authenticator_data() + self.client_data_hash())
 
     def to_json(self) -> dict:
@@ -138,27 +138,27 @@ class Registration(Answer):
     credential_id: bytes = b""
     aaguid: bytes = NO_MODEL
     cose: dict[int, int | bytes] = field(default_factory=dict)
-    # With a chain (DER, leaf first) and its key the attestation is packed, else none.
+    # With a chain (DER, leaf first) and its key the attestation is packed, otherwise it is none.
     chain: tuple[bytes, ...] = ()
     attestation_key: PrivateKey | None = None
-    # The algorithm that a packed statement names.
+    # The algorithm in the packed statement.
     attestation_algorithm: int = ES256
     # Further members of the attestation object.
     more: dict = field(default_factory=dict)
-    # Bytes behind the public key inside the authenticator data.
+    # Bytes after the public key inside the authenticator data.
     inner_tail: bytes = b""
-    # Bytes behind the attestation object, or how many are cut off.
+    # Bytes to append to the attestation object; a negative number cuts bytes off.
     tail: bytes = b""
     cut: int = 0
 
     def authenticator_data(self) -> bytes:
-        """6.5.1: with attested credential data."""
+        """Authenticator data with attested credential data (6.5.1)."""
         length = len(self.credential_id).to_bytes(2, "big")
         attested = self.aaguid + length + self.credential_id + cbor.encode(self.cose)
         return self.head() + attested + self.inner_tail
 
     def statement(self) -> dict:
-        """8.2, or 8.7."""
+        """The attestation statement: packed (8.2) or none (8.7)."""
         if self.attestation_key is None:
             return {}
         signed = self.authenticator_data() + self.client_data_hash()
@@ -166,7 +166,7 @@ class Registration(Answer):
         return statement | ({"x5c": list(self.chain)} if self.chain else {})
 
     def attestation_object(self) -> bytes:
-        """6.5.4."""
+        """The attestation object (6.5.4)."""
         statement = self.statement()
         parts = {
             "fmt": "packed" if statement else "none",
@@ -198,7 +198,7 @@ def credential_json(credential_id: bytes, response: dict) -> dict:
 
 
 class Credential:
-    """A discoverable credential in a key that is touched, and verifies its user, at once."""
+    """A discoverable credential in a key that is touched and verifies its user at once."""
 
     def __init__(self, rp_id: str, origin: str, user_handle: bytes, algorithm: int = ES256):
         self.id = os.urandom(32)
@@ -208,13 +208,13 @@ class Credential:
 
     @classmethod
     def create(cls, options: dict, origin: str, algorithm: int = ES256) -> "Credential":
-        """Makes what PublicKeyCredentialCreationOptionsJSON asks for."""
+        """Makes a credential for PublicKeyCredentialCreationOptionsJSON."""
         offered = [parameter["alg"] for parameter in options["pubKeyCredParams"]]
         assert algorithm in offered, f"{algorithm} is not among {offered}"
         return cls(options["rp"]["id"], origin, unb64(options["user"]["id"]), algorithm)
 
     def register(self, challenge: bytes, **wrong: object) -> Registration:
-        """The registration, with `wrong` in place of what is right."""
+        """The registration, with the values of `wrong` in it."""
         right = Registration(
             challenge=challenge,
             origin=self.origin,
@@ -226,7 +226,7 @@ class Credential:
         return replace(right, **wrong)
 
     def sign(self, challenge: bytes, **wrong: object) -> Assertion:
-        """An assertion whose counter went forward by one, with `wrong` in place of what is right."""
+        """An assertion, with the counter raised by one and the values of `wrong` in it."""
         self.counter += 1
         right = Assertion(
             challenge=challenge,

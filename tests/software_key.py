@@ -1,4 +1,4 @@
-"""A software key of its own for a test: a file in a folder, served at a port the system chooses."""
+"""A software key for one test: a file in a folder, served at a port that the system chooses."""
 
 import json
 import os
@@ -34,7 +34,7 @@ class UdpConnection(CtapHidConnection):
 
 
 class SoftwareKey:
-    """A key file and, between `plug_in` and `unplug`, the program that serves it."""
+    """A key file and the program that serves it between `plug_in` and `unplug`."""
 
     def __init__(self, folder: Path, consent: str = "always", made_with: Sequence[str] = ()):
         self.file = folder / "test.key"
@@ -47,7 +47,7 @@ class SoftwareKey:
         self.run("new", self.file, *made_with)
 
     def run(self, *arguments: str | Path) -> str:
-        """Runs `hallway key …` to its end and gives its standard output."""
+        """Runs `hallway key …` to its end, and returns its standard output."""
         done = subprocess.run(
             [hallway(), "key", *arguments],
             env={**os.environ, **PASSPHRASE},
@@ -59,7 +59,7 @@ class SoftwareKey:
         return done.stdout
 
     def plug_in(self) -> CtapHidDevice:
-        """Powers the key up, and connects to it as python-fido2 connects to any key."""
+        """Starts the key, and connects to it as python-fido2 connects to every key."""
         self.process = subprocess.Popen(
             [hallway(), "key", "serve", self.file, "--udp", "127.0.0.1:0"]
             + [*self.consent, *self.features, "--json"]
@@ -75,14 +75,14 @@ class SoftwareKey:
         return self.connect()
 
     def connect(self) -> CtapHidDevice:
-        """One more connection, with a channel of its own."""
+        """Opens a further connection, with its own channel."""
         descriptor = HidDescriptor(f"{self.address}", 0, 0, 64, 64, "Hallway", None)
         device = CtapHidDevice(descriptor, UdpConnection(self.address))
         self.devices.append(device)
         return device
 
     def unplug(self) -> None:
-        """Powers the key down."""
+        """Stops the key."""
         for device in self.devices:
             device.close()
         self.devices.clear()
@@ -94,14 +94,14 @@ class SoftwareKey:
             self.process = None
 
     def replug(self) -> CtapHidDevice:
-        """A power cycle."""
+        """Stops the key and starts it again."""
         self.unplug()
         return self.plug_in()
 
 
 @contextmanager
 def plugged_in(folder: Path, **options: str) -> Iterator[SoftwareKey]:
-    """A new key in this folder, under power for as long as it is asked for."""
+    """A new key in this folder, which runs until the end of the `with`."""
     key = SoftwareKey(folder, **options)
     key.plug_in()
     yield key

@@ -1,4 +1,4 @@
-"""`hallway attest explain` on the specification's own objects, real ones, and answers to ACME."""
+"""`hallway attest explain` on the specification's vectors, real objects, and answers to ACME servers."""
 
 import base64
 import json
@@ -55,7 +55,7 @@ def test_every_object_of_the_specification_is_explained(tmp_path: Path, name: st
     assert values(found, "authenticator-data", "Public key")[0]
     assert values(found, "client-data", "type") == ["webauthn.create"]
     assert found["steps"]
-    # The android-key vector has empty authorization lists, which its section does not allow.
+    # The android-key vector has empty authorization lists, which its section of the specification forbids.
     expected = 1 if name.startswith("android-key") else 0
     assert code == expected, found["summary"]
 
@@ -74,7 +74,7 @@ REAL = json.loads((ROOT / "crates/webauthn/tests/data/real/py_webauthn.json").re
 
 
 def run(tmp_path: Path, content: str | bytes, *more: str) -> tuple[int, dict, str]:
-    """The explanation of a file, whatever is in it, and what is said beside it."""
+    """Explains a file with any content. Returns the exit code, the explanation and standard error."""
     file = tmp_path / "file"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     ended = subprocess.run(
@@ -87,7 +87,7 @@ def a_registration(format_: str) -> dict:
     return next(one for one in REAL["registrations"] if one["format"] == format_)
 
 
-def test_the_whole_ceremony_is_checked_where_it_is_known(tmp_path: Path):
+def test_a_complete_response_is_checked_as_a_whole_ceremony(tmp_path: Path):
     ceremony = a_registration("apple")
     response = {
         "challenge": ceremony["challenge"],
@@ -99,7 +99,7 @@ def test_the_whole_ceremony_is_checked_where_it_is_known(tmp_path: Path):
         },
     }
     _, found, _ = run(tmp_path, json.dumps(response))
-    # Nobody said whom to trust; all before that holds.
+    # No trust anchor is given, so the trust step fails; every step before it holds.
     assert found["conclusion"] == "untrusted"
     held = [step["number"] for step in found["steps"] if step["outcome"] == "held"]
     assert {"7.1.8", "7.1.9", "7.1.14", "8.8/4", "8.8/5", "7.1.22"} <= set(held)
@@ -127,7 +127,7 @@ def test_a_challenge_may_begin_with_a_dash(tmp_path: Path):
             "signature": "AAAA",
         },
     }
-    # The spelling of an origin is that of browsers, whatever a person writes.
+    # An origin is compared in the spelling of browsers, for every spelling on the command line.
     for origin in ("https://gate.example", "HTTPS://Gate.example:0443/"):
         asked = ["--challenge", challenge, "--origin", origin, "--rp-id", "Gate.Example"]
         code, found, said = run(tmp_path, json.dumps(response), *asked)
@@ -140,7 +140,7 @@ def test_a_challenge_may_begin_with_a_dash(tmp_path: Path):
 
 
 @pytest.mark.parametrize("form", ["hex", "base64", "base64url", "cbor", "json"])
-def test_any_form_will_do(tmp_path: Path, form: str):
+def test_an_object_is_read_in_every_encoding(tmp_path: Path, form: str):
     text = a_registration("tpm")["attestationObject"]
     object_ = base64.urlsafe_b64decode(text + "==")
     content = {
@@ -169,7 +169,7 @@ def test_assertions_are_explained_with_their_key(tmp_path: Path):
     assert "publicKey" in told
 
 
-def test_what_is_no_object_gets_a_reason(tmp_path: Path):
+def test_the_command_says_why_a_file_is_no_object(tmp_path: Path):
     code, _, told = run(tmp_path, "hello, world!")
     assert code == 2
     assert "neither CBOR" in told
@@ -180,7 +180,7 @@ KEY_AUTHORIZATION = f"{TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
 
 
 def apple_answer(token: str) -> tuple[bytes, str]:
-    """What an Apple device answers to an ACME server, and its maker's root, PEM."""
+    """The answer of an Apple device to an ACME server, and the root certificate of its maker, PEM."""
     maker, key = Maker("Apple"), PrivateKey(ES256)
     freshness = sha256(token.encode()).digest()
     extensions = {"1.2.840.113635.100.8.9.1": b"C02ABC", "1.2.840.113635.100.8.11.1": freshness}
@@ -193,7 +193,7 @@ def apple_answer(token: str) -> tuple[bytes, str]:
 
 
 @pytest.mark.parametrize("form", ["cbor", "payload", "request"])
-def test_a_device_s_answer_to_an_acme_server_is_explained(tmp_path: Path, form: str):
+def test_the_answer_of_a_device_to_an_acme_server_is_explained(tmp_path: Path, form: str):
     object_, root = apple_answer(TOKEN)
     payload = {"attObj": b64(object_)}
     request = {"protected": "e30", "payload": b64(json.dumps(payload).encode()), "signature": ""}

@@ -1,4 +1,4 @@
-"""The console in a real browser: from a fresh gateway to evidence that is read and understood."""
+"""The console in a real browser: from a fresh gateway to evidence that the owner has read and checked."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 
 @pytest.fixture
 def emily(gateway: Gateway, browser: Browser):
-    """The first owner's browser. Whatever the test does, its pages must be without fault."""
+    """The first owner's browser. At the end of each test its pages must have no faults."""
     visitor = Visitor(browser, gateway.origin, SCREENSHOTS)
     yield visitor
     visitor.context.close()
@@ -23,14 +23,14 @@ def emily(gateway: Gateway, browser: Browser):
 
 @pytest.fixture
 def camera(gateway: Gateway, tmp_path: Path):
-    """A camera that its maker provisioned."""
+    """A camera with a certificate of its maker."""
     made = Camera(gateway, tmp_path / "camera")
     yield made
     made.stop()
 
 
 def set_up(gateway: Gateway, owner: Visitor) -> None:
-    """Becomes the owner by the one-time link, with a first key."""
+    """Uses the one-time link to become the owner, with a first key."""
     owner.keys.plug_in()
     owner.open(gateway.set_up_link)
     owner.page.get_by_label("Your name").fill("Emily Gray")
@@ -66,7 +66,7 @@ def test_from_set_up_to_evidence(
     expect(page.get_by_text("You have only one key.")).to_be_hidden()
     emily.keep("03-two-keys")
 
-    # Sign out, sign in with the second key; no name is typed.
+    # Sign out and sign in with the second key. Nobody types a name.
     emily.press("Sign out")
     expect(page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
     emily.keep("04-sign-in")
@@ -96,10 +96,10 @@ def test_from_set_up_to_evidence(
     expect(page.get_by_role("cell", name="Lachlan")).to_be_visible()
     emily.keep("07-people")
 
-    # The link worked once.
+    # The link works only once.
     lachlan.open(link)
     expect(lachlan.page.get_by_role("heading", name="This link opens nothing")).to_be_visible()
-    # The browser itself reports the refusal; nothing else is wrong.
+    # The browser reports the refusal of the link itself. There is no other fault.
     assert [fault for fault in lachlan.faults if "403" not in fault] == []
     lachlan.context.close()
 
@@ -142,7 +142,7 @@ def test_from_set_up_to_evidence(
     expect(bytes_checked).to_contain_text("holds")
     emily.keep("11-explanation")
 
-    # Take it along, and check it without the server.
+    # Save the signed picture, and check it without the server.
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Picture with evidence inside").click()
     signed = tmp_path / "signed.jpg"
@@ -151,7 +151,7 @@ def test_from_set_up_to_evidence(
     camera.stop()
     check(gateway, signed, tmp_path)
 
-    # What the devices and the overview show now.
+    # Look at the pages of the devices and the overview.
     emily.open("/devices")
     expect(page.get_by_role("row").filter(has_text=camera.serial)).to_contain_text("Registered")
     emily.keep("12-devices")
@@ -206,12 +206,12 @@ def test_everything_works_without_a_mouse(gateway: Gateway, emily: Visitor):
     expect(page.get_by_role("button", name="Sign in with a key")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    # The first stop of the Tab key skips the navigation.
+    # The first Tab stop is the link that skips the navigation.
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
-    # A dialog takes the focus, Escape leaves it, and nothing was done.
+    # The dialog takes the focus. Escape closes it, and nothing is signed.
     emily.open("/people")
     page.get_by_label("Name").fill("Nobody")
     page.keyboard.press("Enter")
@@ -228,7 +228,7 @@ def test_a_key_that_is_not_touched_leaves_nothing_behind(gateway: Gateway, emily
     page.get_by_label("A name for the key").fill("Other key")
     emily.press("Register a key")
     emily.agree("register a further key")
-    # The one key that is plugged in is registered already.
+    # The only key that is plugged in is registered already.
     page.get_by_role("button", name="Register the key").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("status")).to_contain_text(re.compile("registered already|No key was"))
@@ -237,7 +237,7 @@ def test_a_key_that_is_not_touched_leaves_nothing_behind(gateway: Gateway, emily
     expect(page.get_by_text("You have only one key.")).to_be_visible()
 
 
-def test_whoever_is_not_signed_in_is_led_to_the_door_and_back(gateway: Gateway, emily: Visitor):
+def test_a_visitor_without_a_session_signs_in_and_returns_to_the_page(gateway: Gateway, emily: Visitor):
     set_up(gateway, emily)
     emily.press("Sign out")
     expect(emily.page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
@@ -247,7 +247,7 @@ def test_whoever_is_not_signed_in_is_led_to_the_door_and_back(gateway: Gateway, 
     expect(emily.page.get_by_role("heading", name="Devices", exact=True)).to_be_visible()
 
 
-def test_errors_are_pages_too(gateway: Gateway, browser: Browser):
+def test_errors_are_shown_as_pages(gateway: Gateway, browser: Browser):
     visitor = Visitor(browser, gateway.origin, SCREENSHOTS)
     set_up(gateway, visitor)
     for path in ["/evidence/" + "00" * 32, "/devices/nothing", "/nowhere"]:
@@ -271,7 +271,7 @@ def test_keys_are_renamed_and_removed_but_never_the_last(gateway: Gateway, emily
     set_up(gateway, emily)
     emily.keys.plug_in()
     emily.register("Spare key")
-    # From here on by the spare key: a session ends with the key that opened it.
+    # From here on she uses the spare key, because a session ends with the key that opened it.
     emily.press("Sign out")
     emily.sign_in()
     emily.open("/keys")
@@ -285,7 +285,7 @@ def test_keys_are_renamed_and_removed_but_never_the_last(gateway: Gateway, emily
     expect(page.get_by_text("You have only one key.")).to_be_visible()
     expect(page.get_by_role("heading", name="Old key")).to_be_hidden()
     expect(page.get_by_role("button", name="Remove")).to_be_hidden()
-    # The removed key opens nothing any more; the other one does.
+    # The removed key opens no session; the other key does.
     emily.press("Sign out")
     emily.keys.touch(0)
     emily.press("Sign in with a key")
@@ -293,11 +293,11 @@ def test_keys_are_renamed_and_removed_but_never_the_last(gateway: Gateway, emily
     emily.keep("removed-key")
     emily.keys.touch(1)
     emily.sign_in()
-    # The browser itself reports the refusal; nothing else is wrong.
+    # The browser reports the refusal of the link itself. There is no other fault.
     emily.faults = [fault for fault in emily.faults if "403" not in fault]
 
 
-def test_who_lost_the_keys_comes_back_by_a_recovery_link(gateway: Gateway, browser: Browser, emily: Visitor):
+def test_a_person_without_keys_returns_by_a_recovery_link(gateway: Gateway, browser: Browser, emily: Visitor):
     set_up(gateway, emily)
     emily.open("/people")
     emily.page.get_by_label("Name").fill("Ruth")
@@ -310,7 +310,7 @@ def test_who_lost_the_keys_comes_back_by_a_recovery_link(gateway: Gateway, brows
     ruth.press("Register my key")
     ruth.agree("Ruth", button="Register the key")
     expect(ruth.page.get_by_role("heading", name="My keys")).to_be_visible()
-    # A member is not led to what is not theirs.
+    # A member's navigation has no pages that only an owner may see.
     expect(ruth.page.get_by_role("link", name="People")).to_be_hidden()
 
     emily.open("/people")
@@ -329,7 +329,7 @@ def test_who_lost_the_keys_comes_back_by_a_recovery_link(gateway: Gateway, brows
     again.agree("Ruth", button="Register the key")
     expect(again.page.get_by_role("heading", name="New key")).to_be_visible()
     expect(again.page.get_by_role("heading", name="Lost key")).to_be_hidden()
-    # The session that the lost key opened is over.
+    # The session that the lost key opened has ended.
     ruth.open("/keys")
     expect(ruth.page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
     for visitor in (ruth, again):

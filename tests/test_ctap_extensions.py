@@ -1,4 +1,4 @@
-"""The extensions, on the wire (CTAP 2.3, section 12)."""
+"""The CTAP extensions, message by message (CTAP 2.3, section 12)."""
 
 import os
 
@@ -33,13 +33,13 @@ def salted(pins: Pins, *salts: bytes) -> dict:
 
 
 def outputs(pins: Pins, response: dict, name: str = "hmac-secret") -> list[bytes]:
-    """The secrets that came back."""
+    """The decrypted outputs of hmac-secret."""
     opened = pins.protocol.decrypt(pins.secret, data_of(response).extensions[name])
     return [opened[at : at + 32] for at in range(0, len(opened), 32)]
 
 
 def secret_of(wire: Wire, made: dict, version: int = 2, salts=SALTS[:1], **more) -> list[bytes]:
-    """Evaluates hmac-secret."""
+    """Evaluates hmac-secret with an assertion."""
     pins = Pins(wire, version)
     request = assertion(
         allow=[descriptor(made)], extensions={"hmac-secret": salted(pins, *salts)}, **more
@@ -55,12 +55,12 @@ def made(key: SoftwareKey) -> dict:
     return made
 
 
-def test_unknown_extensions_are_passed_over(wire):
+def test_unknown_extensions_are_ignored(wire):
     made = wire.well(MAKE_CREDENTIAL, registration(extensions={"tetris": True}))
     assert data_of(made).extensions is None and data_of(made).flags == 0x41
 
 
-def test_hmac_secret_is_agreed_on(wire, made):
+def test_make_credential_confirms_hmac_secret(wire, made):
     assert data_of(made).extensions == {"hmac-secret": True}
     assert data_of(made).flags == 0xC1
     refused = wire.well(MAKE_CREDENTIAL, registration(extensions={"hmac-secret": False}))
@@ -99,7 +99,7 @@ def test_a_salt_with_a_wrong_tag_is_refused(wire, made, version):
 
 
 @pytest.mark.parametrize("member", [1, 2, 3])
-def test_members_of_hmac_secret_that_must_be_there(wire, made, member):
+def test_required_members_of_hmac_secret(wire, made, member):
     salts = salted(Pins(wire), *SALTS)
     right = salts.pop(member)
     request = assertion(allow=[descriptor(made)], extensions={"hmac-secret": salts})
@@ -113,7 +113,7 @@ def test_members_of_hmac_secret_that_must_be_there(wire, made, member):
         assert wire.ctap(GET_ASSERTION, request)[0] == "CBOR_UNEXPECTED_TYPE"
 
 
-def test_without_its_protocol_hmac_secret_means_the_first(wire, made):
+def test_hmac_secret_without_a_protocol_uses_protocol_one(wire, made):
     pins = Pins(wire, 1)
     salts = salted(pins, *SALTS)
     del salts[4]
@@ -121,7 +121,7 @@ def test_without_its_protocol_hmac_secret_means_the_first(wire, made):
     assert len(outputs(pins, wire.well(GET_ASSERTION, request))) == 2
 
 
-def test_hmac_secret_wants_a_touch(wire, made):
+def test_hmac_secret_requires_a_touch(wire, made):
     """12.7: CTAP2_ERR_UNSUPPORTED_OPTION when "up" is false."""
     request = assertion(
         allow=[descriptor(made)],
@@ -152,7 +152,7 @@ def test_hmac_secret_comes_with_every_assertion(wire):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_secret_of_the_verified_is_another(with_pin, version):
+def test_user_verification_gives_another_secret(with_pin, version):
     made = with_pin.well(MAKE_CREDENTIAL, registration(extensions={"hmac-secret": True}))
     unverified = secret_of(with_pin, made, version)
     proof = Pins(with_pin, version).proof(2, "gate.example")
@@ -161,7 +161,7 @@ def test_the_secret_of_the_verified_is_another(with_pin, version):
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("salts", [SALTS[:1], SALTS])
-def test_hmac_secret_at_once(wire, version, salts):
+def test_hmac_secret_mc_at_registration(wire, version, salts):
     pins = Pins(wire, version)
     extensions = {"hmac-secret": True, "hmac-secret-mc": salted(pins, *salts)}
     made = wire.well(MAKE_CREDENTIAL, registration(extensions=extensions))
@@ -170,7 +170,7 @@ def test_hmac_secret_at_once(wire, version, salts):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_hmac_secret_at_once_and_verified(with_pin, version):
+def test_hmac_secret_mc_at_registration_with_user_verification(with_pin, version):
     pins = Pins(with_pin, version)
     proof = pins.proof(1, "gate.example")
     extensions = {"hmac-secret": True, "hmac-secret-mc": salted(pins, *SALTS)}
@@ -210,7 +210,7 @@ def test_hmac_secret_mc_of_another_type_is_refused(wire, wrong):
 @pytest.mark.parametrize(
     ("level", "by_id", "discovered"), [(1, True, True), (2, True, False), (3, False, False)]
 )
-def test_what_a_level_shows_to_whom(with_pin, level, by_id, discovered, options):
+def test_a_cred_protect_level_hides_a_credential(with_pin, level, by_id, discovered, options):
     rp_id = f"level{level}.example"
     with_pin_made = registration(
         rp_id, options=options, extensions={"credProtect": level},
@@ -226,25 +226,25 @@ def test_what_a_level_shows_to_whom(with_pin, level, by_id, discovered, options)
         if kept:
             seen = with_pin.ctap(GET_ASSERTION, assertion(rp_id, options={"up": up}))[0]
             assert seen == ("SUCCESS" if discovered else "NO_CREDENTIALS")
-    # To an exclude list it shows itself as to an allow list.
+    # A credential that an allow list finds is found by an exclude list, too.
     excluded = with_pin.ctap(MAKE_CREDENTIAL, registration(rp_id, exclude=mine))[0]
     assert excluded == ("CREDENTIAL_EXCLUDED" if by_id else "SUCCESS")
     proof = Pins(with_pin).proof(1, rp_id)
     excluded = with_pin.ctap(MAKE_CREDENTIAL, registration(rp_id, exclude=mine, **proof))[0]
     assert excluded == "CREDENTIAL_EXCLUDED"
-    # Whoever proves to be the owner sees everything.
+    # With user verification all credentials are found.
     for allow in [{"allow": mine}, {}] if kept else [{"allow": mine}]:
         proof = Pins(with_pin).proof(2, rp_id)
         verify(made, with_pin.well(GET_ASSERTION, assertion(rp_id, **allow, **proof)))
 
 
 @pytest.mark.parametrize("level", [0, 4, 255])
-def test_levels_that_are_none(wire, level):
+def test_unknown_cred_protect_levels_are_ignored(wire, level):
     request = registration(extensions={"credProtect": level})
     assert wire.ctap(MAKE_CREDENTIAL, request)[0] in ["INVALID_OPTION", "INVALID_PARAMETER"]
 
 
-def test_without_a_level_nothing_is_said_of_it(wire):
+def test_without_cred_protect_the_answer_has_no_level(wire):
     assert data_of(wire.well(MAKE_CREDENTIAL, registration())).extensions is None
 
 
@@ -270,7 +270,7 @@ def test_hidden_credentials_are_not_counted(with_pin):
 
 @pytest.mark.parametrize("options", [{}, {"rk": True}])
 @pytest.mark.parametrize("length", [0, 1, 31, 32])
-def test_a_blob_is_kept(wire, options, length):
+def test_a_blob_is_stored(wire, options, length):
     blob = os.urandom(length)
     made = wire.well(
         MAKE_CREDENTIAL, registration(options=options, extensions={"credBlob": blob})
@@ -280,7 +280,7 @@ def test_a_blob_is_kept(wire, options, length):
     assert data_of(wire.well(GET_ASSERTION, request)).extensions == {"credBlob": blob}
 
 
-def test_a_blob_that_is_too_long_is_not_kept(wire):
+def test_a_blob_that_is_too_long_is_not_stored(wire):
     longest = wire.well(GET_INFO)[0x0F]
     assert longest >= 32
     extensions = {"credBlob": bytes(longest + 1)}
@@ -290,7 +290,7 @@ def test_a_blob_that_is_too_long_is_not_kept(wire):
     assert data_of(wire.well(GET_ASSERTION, request)).extensions == {"credBlob": b""}
 
 
-def test_without_a_blob_there_is_an_empty_one(wire):
+def test_a_credential_without_a_blob_returns_an_empty_one(wire):
     made = wire.well(MAKE_CREDENTIAL, registration())
     for asked, expected in [(True, {"credBlob": b""}), (False, None)]:
         request = assertion(allow=[descriptor(made)], extensions={"credBlob": asked})
@@ -325,7 +325,7 @@ def test_large_blob_keys_are_for_discoverable_credentials(wire, options, value, 
     assert wire.ctap(MAKE_CREDENTIAL, request)[0] == status
 
 
-def test_a_large_blob_key_is_asked_for_with_true(wire):
+def test_large_blob_key_takes_only_true(wire):
     request = assertion(extensions={"largeBlobKey": False})
     assert wire.ctap(GET_ASSERTION, request)[0] == "INVALID_OPTION"
 
@@ -362,7 +362,7 @@ def test_several_extensions_in_one_canonical_map(wire):
     verify(made, asserted)
 
 
-def test_the_pin_policy_is_told_to_those_who_may_know(tmp_path):
+def test_only_listed_relying_parties_learn_the_pin_policy(tmp_path):
     key = SoftwareKey(tmp_path)
     key.plug_in()
     wire = Wire(key.address)

@@ -1,4 +1,5 @@
-"""CTAPHID, report by report: what a key answers to, and what it does not (CTAP 2.3, section 11.2)."""
+"""CTAPHID, report by report: the reports that a key answers, and those that it ignores (CTAP 2.3, section
+11.2)."""
 
 import os
 import time
@@ -26,19 +27,19 @@ from software_key import SoftwareKey, plugged_in
 INVALID_COMMAND, INVALID_PARAMETER, INVALID_LENGTH, INVALID_SEQUENCE = b"\1", b"\2", b"\3", b"\4"
 TIMEOUT, BUSY, INVALID_CHANNEL = b"\5", b"\6", b"\x0b"
 GET_INFO = b"\4"
-MAX_MESSAGE = 57 + 128 * 59
+MAX_MESSAGE_BYTES = 57 + 128 * 59
 
 
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory) -> Iterator[SoftwareKey]:
-    """A key whose owner is asked on a terminal, and is not there."""
+    """A key that asks its owner at a terminal. The owner never answers."""
     with plugged_in(tmp_path_factory.mktemp("asking"), consent="ask") as key:
         yield key
 
 
 @pytest.fixture
 def other(key: SoftwareKey) -> Iterator[Wire]:
-    """Another program."""
+    """A channel of another program."""
     with wired(key) as wire:
         yield wire
 
@@ -57,7 +58,7 @@ def test_init_names_channel_version_and_capabilities(wire):
     assert answer[:8] == nonce
     assert answer[8:12] not in [b"\0" * 4, b"\xff" * 4]
     assert answer[12] == 2
-    # WINK and CBOR; the bit for "no MSG" is not set, and none that is reserved.
+    # The bits for WINK and CBOR are set; the bit for "no MSG" and the reserved bits are not.
     assert answer[16] == 0x01 | 0x04
 
 
@@ -70,7 +71,7 @@ def test_init_on_a_channel_gives_the_same_channel(wire):
     assert wire.init() == wire.channel
 
 
-def test_a_channel_of_before_a_power_cycle_is_taken_up_again(wire):
+def test_a_channel_from_before_a_power_cycle_can_be_used_again(wire):
     assert wire.call(PING, b"?", 0x11223344) == (ERROR, INVALID_CHANNEL)
     assert wire.init(0x11223344) == 0x11223344
     assert wire.call(PING, b"?", 0x11223344) == (PING, b"?")
@@ -81,18 +82,18 @@ def test_init_of_another_length_is_refused(wire, length):
     assert wire.call(INIT, b"\7" * length) == (ERROR, INVALID_LENGTH)
 
 
-@pytest.mark.parametrize("length", [0, 1, 56, 57, 58, 115, 116, 117, 512, 1024, MAX_MESSAGE])
-def test_ping_comes_back(wire, length):
+@pytest.mark.parametrize("length", [0, 1, 56, 57, 58, 115, 116, 117, 512, 1024, MAX_MESSAGE_BYTES])
+def test_ping_is_echoed(wire, length):
     data = os.urandom(length)
     assert wire.call(PING, data) == (PING, data)
 
 
-def test_ping_comes_back_with_its_leading_zeros(wire):
+def test_ping_is_echoed_with_its_leading_zeros(wire):
     assert wire.call(PING, b"\0\0\0hall") == (PING, b"\0\0\0hall")
 
 
-@pytest.mark.parametrize("length", [MAX_MESSAGE + 1, 0xFFFF])
-def test_a_message_that_cannot_be_whole_is_refused_at_once(wire, length):
+@pytest.mark.parametrize("length", [MAX_MESSAGE_BYTES + 1, 0xFFFF])
+def test_a_message_with_an_impossible_length_is_refused_at_once(wire, length):
     wire.send(wire.channel, bytes([0x80 | PING]) + length.to_bytes(2, "big"))
     assert wire.finish() == (ERROR, INVALID_LENGTH)
 
@@ -104,7 +105,7 @@ def test_unknown_commands_are_refused(wire, command):
 
 @pytest.mark.parametrize("command", [PING, CBOR, MSG, WINK])
 @pytest.mark.parametrize("channel", [0, BROADCAST, 0xDEADBEEF])
-def test_channels_that_were_not_given_out_are_refused(wire, channel, command):
+def test_unknown_channels_are_refused(wire, channel, command):
     assert wire.call(command, b"\4", channel) == (ERROR, INVALID_CHANNEL)
 
 
@@ -122,7 +123,7 @@ def test_wink_is_answered_with_nothing(wire):
     assert wire.call(WINK, b"\1") == (ERROR, INVALID_LENGTH)
 
 
-def test_a_lost_packet_is_noticed(wire):
+def test_a_lost_packet_is_an_error(wire):
     packets = wire.packets(PING, bytes(400))
     for packet in [*packets[:3], packets[4]]:
         wire.send(wire.channel, packet)
@@ -130,7 +131,7 @@ def test_a_lost_packet_is_noticed(wire):
     assert wire.call(PING, b"!") == (PING, b"!")
 
 
-def test_a_packet_that_comes_twice_is_noticed(wire):
+def test_a_repeated_packet_is_an_error(wire):
     packets = wire.packets(PING, bytes(400))
     for packet in [*packets[:3], packets[2]]:
         wire.send(wire.channel, packet)
@@ -153,7 +154,7 @@ def test_init_in_the_middle_of_a_message_aborts_it(wire):
     assert wire.call(PING, b"!") == (PING, b"!")
 
 
-def test_init_elsewhere_disturbs_no_message(wire, other):
+def test_init_on_another_channel_does_not_disturb_a_message(wire, other):
     packets = wire.packets(PING, bytes(100))
     wire.send(wire.channel, packets[0])
     assert other.init(BROADCAST) != wire.channel
@@ -161,11 +162,11 @@ def test_init_elsewhere_disturbs_no_message(wire, other):
     assert wire.finish() == (PING, bytes(100))
 
 
-def test_strays_are_not_answered(wire, other):
+def test_stray_continuation_packets_are_ignored(wire, other):
     wire.send(wire.channel, b"\0stray")
     wire.send(0xDEADBEEF, b"\x05stray")
     assert wire.silent()
-    # Nor do they disturb somebody else's message.
+    # They do not disturb the message of another channel either.
     packets = wire.packets(PING, bytes(100))
     wire.send(wire.channel, packets[0])
     other.send(other.channel, b"\0stray")
@@ -173,11 +174,11 @@ def test_strays_are_not_answered(wire, other):
     assert wire.finish() == (PING, bytes(100))
 
 
-def test_nothing_is_sent_unasked(wire):
+def test_the_key_sends_nothing_without_a_request(wire):
     assert wire.silent(1.0)
 
 
-def test_a_message_that_is_not_finished_times_out(wire):
+def test_an_unfinished_message_times_out(wire):
     started = time.monotonic()
     wire.send(wire.channel, wire.packets(PING, bytes(400))[0])
     assert wire.finish() == (ERROR, TIMEOUT)
@@ -185,7 +186,7 @@ def test_a_message_that_is_not_finished_times_out(wire):
     assert wire.call(PING, b"!") == (PING, b"!")
 
 
-def test_others_have_to_wait_while_a_message_comes_in(wire, other):
+def test_other_channels_are_busy_during_a_message(wire, other):
     packets = wire.packets(PING, bytes(100))
     wire.send(wire.channel, packets[0])
     assert other.call(PING, b"?") == (ERROR, BUSY)
@@ -195,13 +196,13 @@ def test_others_have_to_wait_while_a_message_comes_in(wire, other):
 
 
 @pytest.mark.parametrize("length", [0, 1, 32, 65, 200])
-def test_datagrams_that_are_no_reports_are_passed_over(wire, length):
+def test_datagrams_of_another_length_are_ignored(wire, length):
     wire.socket.send(bytes(length))
     assert wire.silent()
     assert wire.call(PING, b"!") == (PING, b"!")
 
 
-def test_a_lock_keeps_others_out_until_it_is_given_back(wire, other):
+def test_a_lock_keeps_other_channels_out_until_it_is_released(wire, other):
     assert wire.call(LOCK, b"\x0a") == (LOCK, b"")
     assert other.call(PING, b"?") == (ERROR, BUSY)
     assert other.call(INIT, b"\7" * 8) == (ERROR, BUSY)
@@ -212,11 +213,11 @@ def test_a_lock_keeps_others_out_until_it_is_given_back(wire, other):
     assert other.call(PING, b"!") == (PING, b"!")
 
 
-def test_a_lock_lapses(wire, other):
+def test_a_lock_expires(wire, other):
     assert wire.call(LOCK, b"\1") == (LOCK, b"")
     deadline = time.monotonic() + 10
     while other.call(PING, b"?") == (ERROR, BUSY):
-        assert time.monotonic() < deadline, "the lock of one second never lapsed"
+        assert time.monotonic() < deadline, "the lock of one second did not expire"
 
 
 @pytest.mark.parametrize(
@@ -228,13 +229,13 @@ def test_a_lock_of_another_length_is_refused(wire, payload, error):
     assert wire.call(LOCK, payload) == (ERROR, error)
 
 
-def test_cancel_without_a_request_is_not_answered(wire):
+def test_cancel_without_a_request_is_ignored(wire):
     wire.start(CANCEL, b"")
     assert wire.silent()
     assert wire.call(CBOR, GET_INFO)[1][0] == 0
 
 
-def test_a_keepalive_says_that_the_owner_is_asked(wire):
+def test_a_keepalive_says_that_the_key_waits_for_a_touch(wire):
     request = b"\1" + cbor.encode(registration())
     command, answer = wire.call(CBOR, request)
     assert (command, answer[0]) == (CBOR, 0)
@@ -264,7 +265,7 @@ def test_keepalives_until_the_client_cancels(waiting):
     ],
     ids=["selection", "empty pinUvAuthParam, assertion", "the same, credential", "reset"],
 )
-def test_what_asks_the_owner_can_be_cancelled(asking, request_):
+def test_every_command_that_waits_for_a_touch_can_be_cancelled(asking, request_):
     asking.replug()
     wire = Wire(asking.address)
     wire.start(CBOR, request_)
@@ -275,13 +276,13 @@ def test_what_asks_the_owner_can_be_cancelled(asking, request_):
     wire.close()
 
 
-def test_others_have_to_wait_while_the_owner_is_asked(asking, waiting):
+def test_other_channels_are_busy_while_the_key_waits_for_a_touch(asking, waiting):
     other = Wire(asking.address)
     waiting.start(CBOR, b"\x0b")
     waiting.receive()
     for command, payload in [(CBOR, GET_INFO), (PING, b"?"), (MSG, b"\0\3\0\0")]:
         assert other.call(command, payload) == (ERROR, BUSY)
-    # Nobody cancels somebody else's request.
+    # Another channel can't cancel the request.
     other.start(CANCEL, b"")
     assert waiting.receive()[1] == 0x3B
     waiting.start(CANCEL, b"")

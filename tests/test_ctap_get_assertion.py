@@ -56,7 +56,7 @@ MEMBERS = [
 
 @pytest.fixture(scope="module")
 def protected(tmp_path_factory) -> Iterator[SoftwareKey]:
-    """A key with a PIN and a discoverable credential of Ada's."""
+    """A key with a PIN and a discoverable credential of the user Ada."""
     with plugged_in(tmp_path_factory.mktemp("protected")) as key:
         with wired(key) as wire:
             wire.well(MAKE_CREDENTIAL, registration(options={"rk": True}))
@@ -66,7 +66,7 @@ def protected(tmp_path_factory) -> Iterator[SoftwareKey]:
 
 @pytest.fixture(scope="module")
 def made(key: SoftwareKey) -> dict:
-    """A credential that the key does not keep."""
+    """A credential that the key does not store."""
     wire = Wire(key.address)
     made = wire.well(MAKE_CREDENTIAL, registration())
     wire.close()
@@ -85,7 +85,7 @@ def crowd(wire: Wire, request) -> tuple[str, list[dict]]:
     return rp_id, made
 
 
-def test_the_answer_says_what_it_should(wire, made):
+def test_the_members_of_an_assertion(wire, made):
     asserted = wire.well(GET_ASSERTION, assertion(allow=[descriptor(made)]))
     assert set(asserted) == {1, 2, 3}
     assert asserted[1] == descriptor(made)
@@ -112,7 +112,7 @@ def test_members_of_another_type_are_refused(wire, path, right):
 
 
 @pytest.mark.parametrize("path", [[1], [2], [3, 0, "id"], [3, 0, "type"]])
-def test_members_that_must_be_there(wire, path):
+def test_required_members(wire, path):
     request = copy.deepcopy(FULL)
     place = request
     for step in path[:-1]:
@@ -122,11 +122,11 @@ def test_members_that_must_be_there(wire, path):
 
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
-def test_another_hash_is_refused(wire, length):
+def test_a_client_data_hash_of_another_length_is_refused(wire, length):
     assert wire.ctap(GET_ASSERTION, {**assertion(), 2: bytes(length)})[0] == "INVALID_LENGTH"
 
 
-def test_unknown_members_and_extensions_are_passed_over(wire, made):
+def test_unknown_members_and_extensions_are_ignored(wire, made):
     request = assertion(allow=[descriptor(made)], extensions={"tetris": True})
     asserted = wire.well(GET_ASSERTION, {**request, 8: b"?", 200: []})
     assert len(asserted[2]) == 37
@@ -168,14 +168,14 @@ def test_the_allow_list(wire, made):
         assert wire.ctap(GET_ASSERTION, assertion(allow=allow))[0] == "NO_CREDENTIALS"
 
 
-def test_an_empty_allow_list_is_none(wire, crowd):
+def test_an_empty_allow_list_counts_as_absent(wire, crowd):
     rp_id, made = crowd
     assert wire.well(GET_ASSERTION, assertion(rp_id, allow=[]))[5] == len(made)
     assert wire.ctap(GET_ASSERTION, assertion("nobody.example", allow=[]))[0] == "NO_CREDENTIALS"
 
 
-def test_an_allow_list_of_unknown_types_allows_nobody(wire, crowd):
-    """w3c/webauthn#1748: it is not the same as no list, which would let any passkey sign."""
+def test_an_allow_list_of_unknown_types_allows_no_credential(wire, crowd):
+    """w3c/webauthn#1748: such a list is not the same as no list, which would let any passkey sign."""
     rp_id, made = crowd
     for kinds in [["rot13"], ["rot13", ""], ["Public-Key"]]:
         allow = [{**descriptor(made[0]), "type": kind} for kind in kinds]
@@ -184,7 +184,7 @@ def test_an_allow_list_of_unknown_types_allows_nobody(wire, crowd):
             assert wire.ctap(GET_ASSERTION, request)[0] == "NO_CREDENTIALS", kinds
 
 
-def test_an_id_that_was_changed_anywhere_is_nobodys(wire, made):
+def test_a_changed_credential_id_is_unknown(wire, made):
     id_ = descriptor(made)["id"]
     for at in range(len(id_)):
         changed = bytearray(id_)
@@ -219,19 +219,19 @@ def test_several_credentials_the_newest_first(wire, crowd):
     for registered, asserted in zip(reversed(made), found, strict=True):
         assert asserted[1] == descriptor(registered)
         verify(registered, asserted)
-        # Names are for those who proved to be the owner.
+        # Without user verification, the answer has no names.
         assert set(asserted[4]) == {"id"}
     assert wire.ctap(GET_NEXT_ASSERTION)[0] == "NOT_ALLOWED"
 
 
-def test_one_credential_is_not_counted(wire):
+def test_the_answer_for_one_credential_has_no_count(wire):
     wire.well(MAKE_CREDENTIAL, registration("one.example", options={"rk": True}))
     asserted = wire.well(GET_ASSERTION, assertion("one.example"))
     assert 5 not in asserted and asserted[4] == {"id": b"ada"}
     assert wire.ctap(GET_NEXT_ASSERTION)[0] == "NOT_ALLOWED"
 
 
-def test_of_an_allow_list_one_credential_signs(wire, crowd):
+def test_only_one_credential_of_an_allow_list_signs(wire, crowd):
     """6.2.2, step 11: with an allow list, numberOfCredentials is omitted."""
     rp_id, made = crowd
     allow = [descriptor(one) for one in made]
@@ -241,11 +241,11 @@ def test_of_an_allow_list_one_credential_signs(wire, crowd):
     assert wire.ctap(GET_NEXT_ASSERTION)[0] == "NOT_ALLOWED"
 
 
-def test_there_is_no_next_without_a_first(wire):
+def test_get_next_assertion_needs_an_assertion_before_it(wire):
     assert wire.ctap(GET_NEXT_ASSERTION)[0] == "NOT_ALLOWED"
 
 
-def test_a_refused_request_has_no_next(wire, crowd):
+def test_a_refused_assertion_begins_no_sequence(wire, crowd):
     rp_id, _ = crowd
     wire.well(GET_ASSERTION, assertion(rp_id))
     assert wire.ctap(GET_ASSERTION, assertion("nobody.example"))[0] == "NO_CREDENTIALS"
@@ -268,7 +268,7 @@ def test_another_command_ends_the_sequence(wire, crowd, command, parameters):
     assert wire.ctap(GET_NEXT_ASSERTION)[0] == "NOT_ALLOWED"
 
 
-def test_what_is_no_command_disturbs_no_sequence(wire, crowd):
+def test_ping_and_get_info_do_not_end_the_sequence(wire, crowd):
     wire.well(GET_ASSERTION, assertion(crowd[0]))
     assert wire.call(PING, b"!") == (PING, b"!")
     wire.well(GET_INFO)
@@ -280,7 +280,7 @@ def test_silent_assertions_of_several_credentials(wire, crowd):
     first = wire.well(GET_ASSERTION, assertion(rp_id, options={"up": False}))
     second = wire.well(GET_NEXT_ASSERTION)
     assert data_of(first).flags == data_of(second).flags == 0
-    # The owner was asked for each registration, and for nothing since.
+    # The key asked its owner for each registration, and not for the silent assertions.
     assert wire.keepalives.count(2) == len(made)
 
 
@@ -300,7 +300,7 @@ def test_a_token_serves_one_assertion(with_pin, version):
 
 
 def test_a_silent_assertion_spends_no_token(with_pin):
-    """6.2.2, step 9: only the touch takes the permissions."""
+    """6.2.2, step 9: only a touch uses the permissions up."""
     proof = Pins(with_pin).proof(2, "gate.example")
     for _ in range(2):
         asserted = with_pin.well(GET_ASSERTION, assertion(options={"up": False}, **proof))
@@ -320,13 +320,13 @@ def test_a_silent_assertion_spends_no_token(with_pin):
         (0x40, None, "PIN_AUTH_INVALID"),
     ],
 )
-def test_what_a_token_must_permit(with_pin, permissions, rp_id, status):
+def test_the_permissions_that_an_assertion_needs(with_pin, permissions, rp_id, status):
     proof = Pins(with_pin).proof(permissions, rp_id)
     assert with_pin.ctap(GET_ASSERTION, assertion(**proof))[0] == status
 
 
 @pytest.mark.parametrize("damage", ["flipped", "short", "random"])
-def test_a_wrong_param_is_refused(with_pin, damage):
+def test_a_wrong_pin_auth_param_is_refused(with_pin, damage):
     proof = Pins(with_pin).proof(2, "gate.example")
     right = proof["param"]
     proof["param"] = {
@@ -337,7 +337,7 @@ def test_a_wrong_param_is_refused(with_pin, damage):
     assert with_pin.ctap(GET_ASSERTION, assertion(**proof))[0] == "PIN_AUTH_INVALID"
 
 
-def test_the_protocol_of_a_param(with_pin):
+def test_the_protocol_of_a_pin_auth_param(with_pin):
     proof = Pins(with_pin).proof(2, "gate.example")
     for protocol, status in [(0, "INVALID_PARAMETER"), (3, "INVALID_PARAMETER"),
                              (1, "PIN_AUTH_INVALID")]:  # fmt: skip
@@ -346,13 +346,13 @@ def test_the_protocol_of_a_param(with_pin):
     assert with_pin.ctap(GET_ASSERTION, assertion(param=proof["param"]))[0] == "MISSING_PARAMETER"
 
 
-def test_an_empty_param_asks_for_a_touch_and_tells_whether_there_is_a_pin(wire, with_pin):
+def test_an_empty_pin_auth_param_tells_after_a_touch_if_a_pin_is_set(wire, with_pin):
     request = assertion("nobody.example", param=b"", protocol=2)
     assert wire.ctap(GET_ASSERTION, request)[0] == "PIN_NOT_SET"
     assert with_pin.ctap(GET_ASSERTION, request)[0] == "PIN_INVALID"
 
 
-def test_without_the_pin_a_touch_is_enough_to_sign(with_pin):
+def test_an_assertion_without_the_pin_needs_only_a_touch(with_pin):
     asserted = with_pin.well(GET_ASSERTION, assertion())
     assert data_of(asserted).flags == 0x01 and set(asserted[4]) == {"id"}
 

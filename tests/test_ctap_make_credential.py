@@ -28,7 +28,7 @@ FULL = registration(
     options={"rk": False, "up": True},
     formats=["packed"],
 )
-# Where a value of the wrong CBOR type is put, and a value of the right one.
+# The path of each member, and a value of its right CBOR type.
 MEMBERS = [
     ([1], DIGEST),
     ([2], {}),
@@ -76,7 +76,7 @@ def changed(path: list, value) -> dict:
     return request
 
 
-def test_the_answer_says_what_it_should(wire):
+def test_the_members_of_a_registration(wire):
     made = wire.well(MAKE_CREDENTIAL, registration())
     assert set(made) == {1, 2, 3} and made[1] == "packed"
     data = data_of(made)
@@ -84,7 +84,7 @@ def test_the_answer_says_what_it_should(wire):
     assert data.flags == 0x41
     assert data.credential_data.aaguid == wire.well(GET_INFO)[3]
     assert set(data.credential_data.public_key) == {1, 3, -1, -2, -3}
-    # Self attestation: by the credential's own key.
+    # Self attestation: the credential's own key signs.
     assert set(made[3]) == {"alg", "sig"} and made[3]["alg"] == -7
     public = CoseKey.parse(data.credential_data.public_key)
     public.verify(made[2] + DIGEST, made[3]["sig"])
@@ -108,7 +108,7 @@ def test_members_of_another_type_are_refused(wire, path, right):
              [5, 0, "id"], [5, 0, "type"]],
     ids=lambda path: ".".join(map(str, path)),
 )  # fmt: skip
-def test_members_that_must_be_there(wire, path):
+def test_required_members(wire, path):
     request = copy.deepcopy(FULL)
     place = request
     for step in path[:-1]:
@@ -118,8 +118,8 @@ def test_members_that_must_be_there(wire, path):
 
 
 @pytest.mark.parametrize("more", [{12: b"?"}, {255: {}}, {-1: 1}])
-def test_unknown_members_are_passed_over(wire, more):
-    # -1 sorts behind the others in canonical form.
+def test_unknown_members_are_ignored(wire, more):
+    # In canonical form, -1 comes after the other keys.
     body = cbor.encode({**registration(), **more})
     wire.well(MAKE_CREDENTIAL, body)
 
@@ -131,26 +131,26 @@ def test_unknown_members_are_passed_over(wire, more):
         b"\xff",
         b"\xa1",
         b"\xbf\xff",
-        # A key twice, keys in another order, an integer longer than needed.
+        # A repeated key, keys in another order, an integer longer than needed.
         b"\xa2\x01\x40\x01\x40",
         b"\xa2\x02\xa0\x01\x40",
         b"\xa1\x18\x01\x40",
-        # A tag, half a text in UTF-8, something behind the map.
+        # A tag, a text with half a UTF-8 character, a byte after the map.
         b"\xa1\x01\xc0\x40",
         b"\xa1\x01\x61\xc3",
         cbor.encode(registration()) + b"\0",
-        # Nested deeper than any request is.
+        # Nested deeper than a request may be.
         b"\xa1\x01" + b"\x81" * 40 + b"\0",
     ],
     ids=lambda body: body[:8].hex() or "empty",
 )
-def test_what_is_no_canonical_map_is_refused(wire, body):
+def test_a_request_that_is_no_canonical_map_is_refused(wire, body):
     expected = "INVALID_CBOR" if body else "MISSING_PARAMETER"
     assert wire.ctap(MAKE_CREDENTIAL, body)[0] == expected
 
 
 @pytest.mark.parametrize("length", [0, 1, 16, 31, 33, 64])
-def test_another_hash_is_refused(wire, length):
+def test_a_client_data_hash_of_another_length_is_refused(wire, length):
     assert wire.ctap(MAKE_CREDENTIAL, {**registration(), 1: bytes(length)})[0] == "INVALID_LENGTH"
 
 
@@ -162,7 +162,7 @@ def test_user_handles_have_1_to_64_bytes(wire, length, status):
 
 
 @pytest.mark.parametrize("icon", ["https://gate.example/icon.png", "", "data:," + "A" * 200])
-def test_the_icons_of_ctap_2_0_are_passed_over(wire, icon):
+def test_the_icons_of_ctap_2_0_are_ignored(wire, icon):
     request = registration(options={"rk": True})
     request[2]["icon"] = icon
     request[3]["icon"] = icon
@@ -202,7 +202,7 @@ def test_algorithms(wire, algorithm):
         ([-7, -7], -7),
     ],
 )
-def test_the_first_algorithm_that_is_known_wins(wire, offered, chosen):
+def test_the_first_known_algorithm_is_used(wire, offered, chosen):
     params = [{"alg": alg, "type": "public-key"} for alg in offered]
     made = wire.well(MAKE_CREDENTIAL, {**registration(), 4: params})
     assert data_of(made).credential_data.public_key[3] == chosen
@@ -219,13 +219,13 @@ def test_the_first_algorithm_that_is_known_wins(wire, offered, chosen):
         [{"alg": -7, "type": "private-key"}],
     ],
 )
-def test_without_a_known_algorithm_nothing_is_made(wire, params):
+def test_a_registration_without_a_known_algorithm_is_refused(wire, params):
     assert wire.ctap(MAKE_CREDENTIAL, {**registration(), 4: params})[0] == "UNSUPPORTED_ALGORITHM"
 
 
 @pytest.mark.parametrize("bad", [{"alg": -7}, {"type": "public-key"}, {"alg": "7", "type": "x"}])
-def test_a_bad_algorithm_behind_a_good_one_is_noticed(wire, bad):
-    """6.1.2, step 3: every element is validated, also behind the one that is chosen."""
+def test_a_malformed_algorithm_after_a_good_one_is_refused(wire, bad):
+    """6.1.2, step 3: every element is validated, also those after the chosen one."""
     assert wire.ctap(MAKE_CREDENTIAL, {**registration(), 4: [ES256, bad]})[0] in [
         "MISSING_PARAMETER",
         "CBOR_UNEXPECTED_TYPE",
@@ -233,7 +233,7 @@ def test_a_bad_algorithm_behind_a_good_one_is_noticed(wire, bad):
 
 
 @pytest.mark.parametrize("kind", ["rot13", "Public-Key", ""])
-def test_excluded_credentials_of_other_types_are_passed_over(wire, kind):
+def test_excluded_credentials_of_other_types_are_ignored(wire, kind):
     made = wire.well(MAKE_CREDENTIAL, registration())
     excluded = [{"id": descriptor(made)["id"], "type": kind}]
     wire.well(MAKE_CREDENTIAL, registration(exclude=excluded))
@@ -257,7 +257,7 @@ def test_the_exclude_list(wire, options):
 
 
 @pytest.mark.parametrize("id_", [b"", b"\0", b"\xff" * 1023])
-def test_ids_that_nobody_made_exclude_nothing(wire, id_):
+def test_unknown_ids_exclude_no_registration(wire, id_):
     wire.well(MAKE_CREDENTIAL, registration(exclude=[{"id": id_, "type": "public-key"}]))
 
 
@@ -292,7 +292,7 @@ def test_an_account_has_one_discoverable_credential(wire):
     assert found[1] == descriptor(second) and 5 not in found
     gone = assertion(rp_id, allow=[descriptor(first)])
     assert wire.ctap(GET_ASSERTION, gone)[0] == "NO_CREDENTIALS"
-    # A credential that is not kept takes nobody's place.
+    # A credential that the key does not store replaces no other.
     wire.well(MAKE_CREDENTIAL, registration(rp_id))
     assert wire.well(GET_ASSERTION, assertion(rp_id))[1] == descriptor(second)
 
@@ -317,7 +317,7 @@ def test_counters_grow(wire):
     assert counters == sorted(set(counters))
 
 
-def test_an_empty_param_asks_for_a_touch_and_tells_whether_there_is_a_pin(wire, with_pin):
+def test_an_empty_pin_auth_param_tells_after_a_touch_if_a_pin_is_set(wire, with_pin):
     for protocol in [1, 2]:
         request = registration(param=b"", protocol=protocol)
         assert wire.ctap(MAKE_CREDENTIAL, request)[0] == "PIN_NOT_SET"
@@ -337,7 +337,7 @@ def test_with_a_token_the_user_is_verified(with_pin, version):
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_token_serves_one_registration(with_pin, version):
-    """6.1.2, step 14: the permissions go with the touch."""
+    """6.1.2, step 14: the touch uses the permissions up."""
     proof = Pins(with_pin, version).proof(1, "gate.example")
     with_pin.well(MAKE_CREDENTIAL, registration(**proof))
     assert with_pin.ctap(MAKE_CREDENTIAL, registration(**proof))[0] == "PIN_AUTH_INVALID"
@@ -345,7 +345,7 @@ def test_a_token_serves_one_registration(with_pin, version):
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("damage", ["flipped", "short", "long", "random"])
-def test_a_wrong_param_is_refused(with_pin, version, damage):
+def test_a_wrong_pin_auth_param_is_refused(with_pin, version, damage):
     proof = Pins(with_pin, version).proof(1, "gate.example")
     right = proof["param"]
     proof["param"] = {
@@ -357,7 +357,7 @@ def test_a_wrong_param_is_refused(with_pin, version, damage):
     assert with_pin.ctap(MAKE_CREDENTIAL, registration(**proof))[0] == "PIN_AUTH_INVALID"
 
 
-def test_the_protocol_of_a_param(with_pin):
+def test_the_protocol_of_a_pin_auth_param(with_pin):
     proof = Pins(with_pin).proof(1, "gate.example")
     for protocol, status in [(0, "INVALID_PARAMETER"), (3, "INVALID_PARAMETER"),
                              (123456, "INVALID_PARAMETER"), (1, "PIN_AUTH_INVALID")]:  # fmt: skip
@@ -372,7 +372,7 @@ def test_the_protocol_of_a_param(with_pin):
     [
         (1, "gate.example", "SUCCESS"),
         (3, "gate.example", "SUCCESS"),
-        # Bound to the first relying party that it is used for.
+        # A token is bound to the first relying party that it is used for.
         (1, None, "SUCCESS"),
         (None, None, "SUCCESS"),
         (1, "other.example", "PIN_AUTH_INVALID"),
@@ -383,12 +383,12 @@ def test_the_protocol_of_a_param(with_pin):
         (0x40, None, "PIN_AUTH_INVALID"),
     ],
 )
-def test_what_a_token_must_permit(with_pin, permissions, rp_id, status):
+def test_the_permissions_that_a_registration_needs(with_pin, permissions, rp_id, status):
     proof = Pins(with_pin).proof(permissions, rp_id)
     assert with_pin.ctap(MAKE_CREDENTIAL, registration(**proof))[0] == status
 
 
-def test_a_protected_key_keeps_nothing_without_the_pin(with_pin):
+def test_a_key_with_a_pin_stores_no_passkey_without_it(with_pin):
     assert with_pin.well(GET_INFO)[4]["makeCredUvNotRqd"] is True
     made = with_pin.well(MAKE_CREDENTIAL, registration())
     assert data_of(made).flags & 0x05 == 0x01
@@ -397,14 +397,14 @@ def test_a_protected_key_keeps_nothing_without_the_pin(with_pin):
     assert with_pin.ctap(MAKE_CREDENTIAL, {**request, 9: 2})[0] == "PUAT_REQUIRED"
 
 
-def test_a_param_without_a_pin_is_refused(wire):
+def test_a_pin_auth_param_without_a_pin_is_refused(wire):
     for protocol in [1, 2]:
         request = registration(param=b"\x9a" * 16, protocol=protocol)
         assert wire.ctap(MAKE_CREDENTIAL, request)[0] == "PIN_AUTH_INVALID"
 
 
-def test_names_are_cut_between_characters(with_pin):
-    """WebAuthn Level 3, 6.4.1.2: an authenticator may cut names at 64 bytes, in no character."""
+def test_long_names_are_cut_between_characters(with_pin):
+    """WebAuthn Level 3, 6.4.1.2: an authenticator may cut names at 64 bytes, but not inside a character."""
     user = {"id": b"long", "name": "é" * 40, "displayName": "a" + "日本" * 20}
     proof = Pins(with_pin).proof(1, "long.example")
     request = registration("long.example", options={"rk": True}, **proof)
@@ -418,7 +418,7 @@ def test_names_are_cut_between_characters(with_pin):
 
 
 @pytest.mark.parametrize("length", [253, 255])
-def test_long_relying_party_ids_are_kept_whole(wire, length):
+def test_long_relying_party_ids_are_stored_whole(wire, length):
     rp_id = "a" * (length - 8) + ".example"
     wire.well(MAKE_CREDENTIAL, registration(rp_id, options={"rk": True}))
     found = wire.well(GET_ASSERTION, assertion(rp_id))

@@ -51,7 +51,7 @@ def bare(key: SoftwareKey) -> Iterator[Wire]:
 
 @pytest.fixture
 def wire(bare: Wire) -> Wire:
-    """A key with a PIN and three credentials of two relying parties."""
+    """A key with a PIN and three credentials for two relying parties."""
     for rp_id, user in [("a.example", b"ada"), ("b.example", b"ada"), ("a.example", b"bob")]:
         bare.well(MAKE_CREDENTIAL, registration(rp_id, user, options={"rk": True}))
     bare.well(CLIENT_PIN, Pins(bare).setting(PIN))
@@ -81,7 +81,7 @@ def hash_of(rp_id: str) -> bytes:
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("permissions", [CM, PCMR])
-def test_what_there_is_can_be_listed(wire, version, permissions):
+def test_credentials_are_listed(wire, version, permissions):
     manage = Manager(wire, permissions, version=version)
     status, metadata = manage(METADATA)
     assert status == "SUCCESS" and metadata[1] == 3
@@ -104,7 +104,7 @@ def test_what_there_is_can_be_listed(wire, version, permissions):
     assert manage(CREDENTIALS, {1: hash_of("nobody.example")})[0] == "NO_CREDENTIALS"
 
 
-def test_an_empty_key_has_nothing_to_list(bare):
+def test_an_empty_key_lists_no_credentials(bare):
     bare.well(CLIENT_PIN, Pins(bare).setting(PIN))
     manage = Manager(bare)
     assert manage(METADATA)[1][1] == 0
@@ -112,7 +112,7 @@ def test_an_empty_key_has_nothing_to_list(bare):
 
 
 @pytest.mark.parametrize("next_", [NEXT_RP, NEXT_CREDENTIAL])
-def test_there_is_no_next_without_a_first(wire, next_):
+def test_a_next_command_needs_a_first_one(wire, next_):
     assert wire.ctap(CREDENTIAL_MANAGEMENT, {1: next_})[0] == "NOT_ALLOWED"
     other = {NEXT_RP: (CREDENTIALS, {1: hash_of("a.example")}), NEXT_CREDENTIAL: (RPS, None)}
     Manager(wire)(*other[next_])
@@ -126,7 +126,7 @@ def test_another_command_ends_a_list(wire):
 
 
 @pytest.mark.parametrize("subcommand", [METADATA, RPS, CREDENTIALS, DELETE, UPDATE])
-def test_nothing_is_managed_without_the_right_token(wire, subcommand):
+def test_credential_management_needs_the_right_token(wire, subcommand):
     parameters = {
         CREDENTIALS: {1: hash_of("a.example")},
         DELETE: {2: {"id": b"?" * 32, "type": "public-key"}},
@@ -155,7 +155,7 @@ def test_a_read_only_token_changes_nothing(wire):
     assert read_only(METADATA)[1][1] == 3
 
 
-def test_a_read_only_token_outlives_others_and_a_power_cycle_but_no_new_pin(key, wire):
+def test_a_read_only_token_ends_only_with_its_pin(key, wire):
     read_only = Manager(wire, PCMR)
     again = Manager(wire, PCMR)
     assert again.token == read_only.token
@@ -169,7 +169,7 @@ def test_a_read_only_token_outlives_others_and_a_power_cycle_but_no_new_pin(key,
     read_only.wire.close()
 
 
-def test_a_token_of_one_relying_party_manages_that_one(wire):
+def test_a_token_of_one_relying_party_manages_only_its_credentials(wire):
     manage = Manager(wire, CM, "a.example")
     for subcommand in [METADATA, RPS]:
         assert manage(subcommand)[0] == "PIN_AUTH_INVALID"
@@ -186,7 +186,7 @@ def test_a_token_of_one_relying_party_manages_that_one(wire):
     assert manage(DELETE, {2: found[7]})[0] == "SUCCESS"
 
 
-def test_deleting(wire):
+def test_credentials_are_deleted(wire):
     manage = Manager(wire)
     [found] = [manage(CREDENTIALS, {1: hash_of("b.example")})[1]]
     room = manage(METADATA)[1][2]
@@ -195,17 +195,17 @@ def test_deleting(wire):
     assert list(manage(METADATA)[1].values()) == [2, room + 1]
     for allow in [{}, {"allow": [dict(found[7])]}]:
         assert wire.ctap(GET_ASSERTION, assertion("b.example", **allow))[0] == "NO_CREDENTIALS"
-    # The place is free again.
+    # The place can be used again.
     proof = manage.pins.proof(1, "b.example")
     wire.well(MAKE_CREDENTIAL, registration("b.example", options={"rk": True}, **proof))
 
 
-def test_renaming(wire):
+def test_users_are_renamed(wire):
     manage = Manager(wire)
     found = manage(CREDENTIALS, {1: hash_of("b.example")})[1]
     named = {"id": b"ada", "name": "countess"}
     assert manage(UPDATE, {2: found[7], 3: named})[0] == "SUCCESS"
-    # What is not named any more is gone.
+    # A name that is absent from the update is removed.
     assert dict(manage(CREDENTIALS, {1: hash_of("b.example")})[1][6]) == named
     assert manage(UPDATE, {2: found[7], 3: {"id": b"eve"}})[0] == "INVALID_PARAMETER"
     unknown = {"id": bytes(32), "type": "public-key"}
@@ -217,11 +217,11 @@ def test_renaming(wire):
     [(CREDENTIALS, None), (DELETE, None), (UPDATE, None),
      (UPDATE, {2: {"id": bytes(32), "type": "public-key"}}), (UPDATE, {3: {"id": b"ada"}})],
 )  # fmt: skip
-def test_parameters_that_must_be_there(wire, subcommand, parameters):
+def test_required_parameters(wire, subcommand, parameters):
     assert Manager(wire)(subcommand, parameters)[0] == "MISSING_PARAMETER"
 
 
-def test_what_is_no_management(wire):
+def test_unknown_management_commands_are_refused(wire):
     assert wire.ctap(CREDENTIAL_MANAGEMENT, {})[0] == "MISSING_PARAMETER"
     for unknown in [0, 8, 255]:
         assert wire.ctap(CREDENTIAL_MANAGEMENT, {1: unknown})[0] == "INVALID_SUBCOMMAND"
@@ -230,12 +230,12 @@ def test_what_is_no_management(wire):
         assert status == "CBOR_UNEXPECTED_TYPE"
 
 
-def test_the_state_of_the_store_changes_with_it(bare):
+def test_the_encrypted_state_of_the_store_changes_with_the_store(bare):
     """6.4: encCredStoreState changes with every change of a discoverable credential."""
     pins = Pins(bare)
     bare.well(CLIENT_PIN, pins.setting(PIN))
     first, second = bare.well(GET_INFO), bare.well(GET_INFO)
-    # Encrypted anew each time, so that it tells nothing to those without the token.
+    # The key encrypts it anew each time, so that a client without the token learns nothing from it.
     for member in [0x19, 0x1E]:
         assert len(first[member]) == 32 and first[member] != second[member]
 
@@ -253,7 +253,7 @@ def whole(array: bytes) -> bytes:
 
 
 def write(wire: Wire, blob: bytes, size: int = 500) -> list[str]:
-    """Writes without a PIN, in parts."""
+    """Writes an array in parts, without a PIN."""
     statuses = []
     for offset in range(0, len(blob), size):
         part = blob[offset : offset + size]
@@ -271,7 +271,7 @@ def read(wire: Wire, size: int = 500) -> bytes:
             return found
 
 
-def test_at_first_there_is_an_empty_array(bare):
+def test_a_new_key_has_an_empty_array(bare):
     assert bare.well(LARGE_BLOBS, {1: 100, 3: 0}) == {1: EMPTY}
     assert bare.well(LARGE_BLOBS, {1: 0, 3: 0}) == {1: b""}
     assert bare.well(LARGE_BLOBS, {1: 5, 3: 10}) == {1: EMPTY[10:15]}
@@ -281,7 +281,7 @@ def test_at_first_there_is_an_empty_array(bare):
 
 @pytest.mark.parametrize("size", [17, 100, 1000, 4096])
 @pytest.mark.parametrize("parts", [100, 4096])
-def test_what_is_written_is_read(key, bare, size, parts):
+def test_a_written_array_is_read_back(key, bare, size, parts):
     blob = whole(os.urandom(size - 16))
     assert set(write(bare, blob, parts)) == {"SUCCESS"}
     assert read(bare, 333) == blob
@@ -291,7 +291,7 @@ def test_what_is_written_is_read(key, bare, size, parts):
     again.close()
 
 
-def test_the_array_has_room_for_what_is_promised(bare):
+def test_the_array_has_the_size_that_get_info_states(bare):
     longest = bare.well(GET_INFO)[0x0B]
     assert longest >= 1024
     assert set(write(bare, whole(os.urandom(longest - 16)), 2000)) == {"SUCCESS"}
@@ -332,35 +332,35 @@ def test_members_of_large_blobs_of_another_type(bare, member, right):
         assert status == "CBOR_UNEXPECTED_TYPE"
 
 
-def test_an_array_that_fails_its_checksum_is_not_kept(bare):
+def test_an_array_with_a_wrong_checksum_is_not_stored(bare):
     for bad in [EMPTY[:-1] + b"\0", bytes(17), whole(b"\x81\x01")[:-1] + b"\0"]:
         assert bare.ctap(LARGE_BLOBS, {2: bad, 3: 0, 4: len(bad)})[0] == "INTEGRITY_FAILURE"
     assert read(bare) == EMPTY
 
 
-def test_half_an_array_is_not_kept(bare):
+def test_half_an_array_is_not_stored(bare):
     blob = whole(os.urandom(200))
     assert bare.ctap(LARGE_BLOBS, {2: blob[:100], 3: 0, 4: len(blob)})[0] == "SUCCESS"
     assert read(bare) == EMPTY
-    # Reading was another command: the rest comes too late.
+    # The read in between ended the write, so the second half is refused.
     assert bare.ctap(LARGE_BLOBS, {2: blob[100:], 3: 100})[0] == "INVALID_SEQ"
 
 
 @pytest.mark.parametrize("offset", [0, 99, 101])
-def test_parts_come_in_order(bare, offset):
+def test_parts_must_come_in_order(bare, offset):
     blob = whole(os.urandom(200))
     bare.well(LARGE_BLOBS, {2: blob[:100], 3: 0, 4: len(blob)})
     status, _ = bare.ctap(LARGE_BLOBS, {2: blob[100:], 3: offset})
     assert status == ("INVALID_PARAMETER" if offset == 0 else "INVALID_SEQ")
 
 
-def test_a_whole_array_has_no_more_parts(bare):
+def test_a_complete_array_takes_no_more_parts(bare):
     bare.well(LARGE_BLOBS, {2: EMPTY, 3: 0, 4: 17})
     assert bare.ctap(LARGE_BLOBS, {2: b"", 3: 17})[0] == "INVALID_SEQ"
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_with_a_pin_it_takes_a_token_to_write(wire, version):
+def test_a_key_with_a_pin_needs_a_token_to_write(wire, version):
     pins = Pins(wire, version)
     blob = whole(os.urandom(100))
     plain = {2: blob, 3: 0, 4: len(blob)}
@@ -382,7 +382,7 @@ def test_with_a_pin_it_takes_a_token_to_write(wire, version):
 
 
 def configure(wire: Wire, subcommand: int, parameters: dict | None = None, pin: str = PIN):
-    """authenticatorConfig with a token."""
+    """Sends authenticatorConfig with a token."""
     pins = Pins(wire)
     token = pins.token(ACFG, pin=pin)
     message = b"\xff" * 32 + bytes([CONFIG, subcommand])
@@ -403,14 +403,14 @@ def test_always_uv(wire):
     assert wire.ctap(GET_ASSERTION, assertion("a.example"))[0] == "PUAT_REQUIRED"
     silent = assertion("a.example", options={"up": False})
     assert data_of(wire.well(GET_ASSERTION, silent)).flags == 0
-    # 7.2.4: U2F, which cannot verify its user, is off.
+    # 7.2.4: U2F can't verify its user, so it is off.
     assert wire.apdu(bytes([0, 1, 0, 0, 0, 0, 64]) + bytes(64) + b"\0\0")[0] == 0x6986
     assert configure(wire, 2) == "SUCCESS"
     assert wire.well(GET_INFO)[4]["alwaysUv"] is False
     wire.well(MAKE_CREDENTIAL, registration())
 
 
-def test_a_longer_minimum(wire):
+def test_a_longer_minimum_for_the_pin(wire):
     assert wire.well(GET_INFO)[0x0D] == 4
     assert configure(wire, 3, {1: 8}) == "SUCCESS"
     info = wire.well(GET_INFO)
@@ -419,12 +419,12 @@ def test_a_longer_minimum(wire):
     assert configure(wire, 3, {1: 64}) == "PIN_POLICY_VIOLATION"
     pins = Pins(wire)
     assert wire.ctap(CLIENT_PIN, pins.changing(PIN, "1234567"))[0] == "PIN_POLICY_VIOLATION"
-    # Longer than the PIN that there is: it must be changed.
+    # The PIN is shorter than the new minimum, so it must be changed.
     assert configure(wire, 3, {1: 9}) == "SUCCESS"
     assert wire.well(GET_INFO)[0x0C] is True
 
 
-def test_a_forced_change(wire):
+def test_a_forced_change_of_the_pin(wire):
     assert configure(wire, 3, {3: True}) == "SUCCESS"
     assert wire.well(GET_INFO)[0x0C] is True
     pins = Pins(wire)
@@ -432,7 +432,7 @@ def test_a_forced_change(wire):
     assert wire.ctap(CLIENT_PIN, pins.asking(PIN))[0] == "PIN_INVALID"
     assert wire.ctap(CLIENT_PIN, pins.asking(PIN, CM))[0] == "PIN_POLICY_VIOLATION"
     assert wire.well(CLIENT_PIN, {1: 2, 2: 1})[3] == 8
-    # 6.5.5.6, step 13: not by the same PIN.
+    # 6.5.5.6, step 13: the new PIN must differ.
     assert wire.ctap(CLIENT_PIN, pins.changing(PIN, PIN))[0] == "PIN_POLICY_VIOLATION"
     pins.agree()
     wire.well(CLIENT_PIN, pins.changing(PIN, "31415926"))
@@ -440,7 +440,7 @@ def test_a_forced_change(wire):
     pins.token(CM, pin="31415926")
 
 
-def test_a_pin_that_is_not_there_cannot_be_changed(bare):
+def test_a_key_without_a_pin_forces_no_change(bare):
     assert bare.ctap(CONFIG, {1: 3, 2: {3: True}})[0] == "PIN_NOT_SET"
 
 
@@ -452,7 +452,7 @@ def test_more_relying_parties_than_fit(wire):
     assert configure(wire, 3, {2: [f"rp{n}.example" for n in range(121)]}) == "KEY_STORE_FULL"
 
 
-def test_nothing_is_configured_without_the_right_token(wire):
+def test_config_needs_the_right_token(wire):
     pins = Pins(wire)
     assert wire.ctap(CONFIG, {1: 2})[0] == "PUAT_REQUIRED"
     message = b"\xff" * 32 + bytes([CONFIG, 2])
@@ -467,7 +467,7 @@ def test_nothing_is_configured_without_the_right_token(wire):
 
 
 @pytest.mark.parametrize("subcommand", [0, 6, 0xFE, 0xFF])
-def test_what_is_no_configuration(wire, subcommand):
+def test_unknown_config_subcommands_are_refused(wire, subcommand):
     assert wire.ctap(CONFIG, {1: subcommand})[0] == "INVALID_SUBCOMMAND"
     assert wire.ctap(CONFIG, {})[0] == "MISSING_PARAMETER"
 
@@ -475,7 +475,7 @@ def test_what_is_no_configuration(wire, subcommand):
 # Info, selection, reset.
 
 
-def test_info_tells_what_the_key_does(bare):
+def test_get_info_states_the_features_of_the_key(bare):
     info = bare.well(GET_INFO)
     assert {"FIDO_2_0", "FIDO_2_1", "FIDO_2_3", "U2F_V2"} <= set(info[1])
     assert "FIDO_2_2" not in info[1]
@@ -489,7 +489,7 @@ def test_info_tells_what_the_key_does(bare):
     algorithms = [parameter["alg"] for parameter in info[0x0A]]
     assert algorithms[0] == -7 and len(algorithms) == len(set(algorithms))
     assert all(parameter["type"] == "public-key" for parameter in info[0x0A])
-    # Everything that is promised is kept: each algorithm makes a credential.
+    # Each algorithm in the list can make a credential.
     for algorithm in algorithms:
         parameters = [{"alg": algorithm, "type": "public-key"}]
         bare.well(MAKE_CREDENTIAL, {**registration(), 4: parameters})
@@ -502,12 +502,12 @@ def test_commands_without_parameters(bare, command):
 
 
 @pytest.mark.parametrize("command", [0x00, 0x03, 0x05, 0x0F, 0x3F, 0x42, 0x7F, 0xBF, 0xFF])
-def test_commands_that_are_none(bare, command):
+def test_unknown_commands_are_refused(bare, command):
     assert bare.ctap(command)[0] == "INVALID_COMMAND"
     assert bare.ctap(command, b"\xa0")[0] == "INVALID_COMMAND"
 
 
-def test_a_reset_makes_a_new_key(wire):
+def test_a_reset_ends_all_credentials(wire):
     sealed = wire.well(MAKE_CREDENTIAL, registration())
     wire.ctap(LARGE_BLOBS, {2: EMPTY, 3: 0, 4: 17})
     assert configure(wire, 3, {1: 8, 2: ["gate.example"]}) == "SUCCESS"
@@ -520,7 +520,7 @@ def test_a_reset_makes_a_new_key(wire):
     for request in [assertion(allow=[descriptor(sealed)]), assertion("a.example")]:
         assert wire.ctap(GET_ASSERTION, request)[0] == "NO_CREDENTIALS"
     assert read(wire) == EMPTY
-    # Signature counters go on.
+    # The signature counter goes on.
     assert data_of(wire.well(MAKE_CREDENTIAL, registration())).counter > counter
     wire.well(CLIENT_PIN, Pins(wire).setting("1234"))
 
@@ -532,5 +532,5 @@ def test_a_reset_ends_tokens_and_sequences(wire):
     wire.well(RESET)
     assert wire.ctap(0x08)[0] == "NOT_ALLOWED"
     assert wire.ctap(MAKE_CREDENTIAL, registration(**proof))[0] == "PIN_AUTH_INVALID"
-    # So is the old agreement.
+    # The old key agreement has ended, too.
     assert wire.ctap(CLIENT_PIN, pins.setting(PIN))[0] == "PIN_AUTH_INVALID"

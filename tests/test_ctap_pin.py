@@ -1,4 +1,4 @@
-"""authenticatorClientPIN, and what a PIN is good for (CTAP 2.3, section 6.5)."""
+"""authenticatorClientPIN, and the uses of a PIN (CTAP 2.3, section 6.5)."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ from ctap_client import (
 from software_key import SoftwareKey, plugged_in
 
 WRONG = "not the PIN"
-# Of P-256, x and y of the base point, and of a point that is not on the curve.
+# Points of P-256: x and y of the base point.
 BASE_X = bytes.fromhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296")
 BASE_Y = bytes.fromhex("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
 KEY = {1: 2, 3: -25, -1: 1, -2: BASE_X, -3: BASE_Y}
@@ -34,7 +34,7 @@ SUBCOMMANDS = {
 
 @pytest.fixture
 def own(tmp_path) -> Iterator[SoftwareKey]:
-    """A key with a PIN, for one test alone."""
+    """A key with a PIN that only one test uses."""
     with plugged_in(tmp_path) as key:
         with wired(key) as wire:
             wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
@@ -42,7 +42,7 @@ def own(tmp_path) -> Iterator[SoftwareKey]:
 
 
 def tries(wire: Wire) -> tuple[int, bool]:
-    """The tries that are left, and whether the key must be plugged in again first."""
+    """The number of tries left, and whether the key needs a power cycle before the next one."""
     answer = wire.well(CLIENT_PIN, {1: 2, 2: 1})
     return answer[3], answer.get(4, False)
 
@@ -52,11 +52,11 @@ def try_pin(wire: Wire, pin: str, version: int = 2) -> str:
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)
-def test_members_that_must_be_there(wire, with_pin, name):
+def test_required_members(wire, with_pin, name):
     for member in SUBCOMMANDS[name]:
         request = {k: v for k, v in SUBCOMMANDS[name].items() if k != member}
         assert wire.ctap(CLIENT_PIN, request)[0] == "MISSING_PARAMETER", member
-        # What is missing is said before anything is said of the PIN.
+        # A missing member is reported before the PIN is checked.
         assert with_pin.ctap(CLIENT_PIN, request)[0] == "MISSING_PARAMETER", member
     assert tries(with_pin) == (8, False)
 
@@ -83,7 +83,7 @@ def test_coordinates_of_another_type_are_refused(wire, label):
      {-2: bytes(32), -3: bytes(32)}, {-2: b"\xff" * 32}],
     ids=str,
 )  # fmt: skip
-def test_keys_that_are_none_are_refused(wire, version, change):
+def test_malformed_keys_are_refused(wire, version, change):
     """6.5.5.5, step 4: an error of decapsulate is CTAP1_ERR_INVALID_PARAMETER."""
     request = {**SUBCOMMANDS["setPIN"], 1: version, 3: {**KEY, **change}}
     assert wire.ctap(CLIENT_PIN, request)[0] == "INVALID_PARAMETER"
@@ -111,7 +111,7 @@ def test_the_key_agreement_key(wire, version):
     assert len(key[-2]) == len(key[-3]) == 32
 
 
-def test_without_a_pin_there_is_nothing_to_try(wire):
+def test_a_key_without_a_pin_accepts_no_try(wire):
     pins = Pins(wire)
     assert wire.ctap(CLIENT_PIN, pins.asking(PIN))[0] == "PIN_NOT_SET"
     assert wire.ctap(CLIENT_PIN, pins.asking(PIN, 1, "gate.example"))[0] == "PIN_NOT_SET"
@@ -124,8 +124,8 @@ def test_without_a_pin_there_is_nothing_to_try(wire):
 @pytest.mark.parametrize(
     "pin", [b"123", "ab日", b"", b"1" * 64, b"\xff\xfe\xfd\xfc", b"ab\xc3"], ids=repr
 )
-def test_pins_that_are_none_are_refused(wire, version, pin):
-    """4 code points at least, 63 bytes at most, UTF-8."""
+def test_malformed_pins_are_refused(wire, version, pin):
+    """A PIN is UTF-8 with at least 4 code points and at most 63 bytes."""
     request = Pins(wire, version).setting(pin)
     assert wire.ctap(CLIENT_PIN, request)[0] == "PIN_POLICY_VIOLATION"
     assert wire.well(GET_INFO)[4]["clientPin"] is False
@@ -133,7 +133,7 @@ def test_pins_that_are_none_are_refused(wire, version, pin):
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("length", [16, 32, 48, 80, 128])
-def test_a_pin_is_padded_to_64_bytes(wire, version, length):
+def test_a_pin_must_be_padded_to_64_bytes(wire, version, length):
     """6.5.5.5, step 7."""
     pins = Pins(wire, version)
     sealed = pins.seal(b"1234".ljust(length, b"\0"))
@@ -167,14 +167,14 @@ def test_a_pin_is_set_changed_and_used(tmp_path, version, pin):
     key.unplug()
 
 
-def test_a_pin_is_set_once(with_pin):
+def test_a_set_pin_can_not_be_set_again(with_pin):
     """6.5.5.5, step 3."""
     assert with_pin.ctap(CLIENT_PIN, Pins(with_pin).setting(PIN))[0] == "PIN_AUTH_INVALID"
     Pins(with_pin).token()
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_tries_count_down_and_come_back(own, version):
+def test_the_right_pin_restores_the_tries(own, version):
     wire = Wire(own.address)
     assert tries(wire) == (8, False)
     assert try_pin(wire, WRONG, version) == "PIN_INVALID"
@@ -186,7 +186,7 @@ def test_tries_count_down_and_come_back(own, version):
 
 
 @pytest.mark.parametrize("name", ["getPinToken", "getPinUvAuthTokenUsingPin", "changePIN"])
-def test_every_way_of_trying_counts(own, name):
+def test_every_subcommand_with_a_wrong_pin_uses_a_try(own, name):
     wire = Wire(own.address)
     pins = Pins(wire)
     request = {
@@ -201,7 +201,7 @@ def test_every_way_of_trying_counts(own, name):
     wire.close()
 
 
-def test_what_is_no_try_costs_none(own):
+def test_requests_without_a_pin_hash_use_no_try(own):
     wire = Wire(own.address)
     pins = Pins(wire)
     right = pins.changing(PIN, "another")
@@ -215,8 +215,8 @@ def test_what_is_no_try_costs_none(own):
     wire.close()
 
 
-def test_a_wrong_pin_ends_the_agreement(own):
-    """6.5.5.7.1, step 9: what was sealed under the old secret is of no use any more."""
+def test_a_wrong_pin_ends_the_key_agreement(own):
+    """6.5.5.7.1, step 9: data encrypted under the old secret is refused."""
     wire = Wire(own.address)
     pins = Pins(wire)
     assert wire.ctap(CLIENT_PIN, pins.asking(WRONG))[0] == "PIN_INVALID"
@@ -225,7 +225,7 @@ def test_a_wrong_pin_ends_the_agreement(own):
     wire.close()
 
 
-def test_three_in_a_row_and_eight_in_all(own):
+def test_three_wrong_pins_need_a_power_cycle_and_eight_block_the_key(own):
     wire = Wire(own.address)
     left = 8
     while left > 1:
@@ -238,7 +238,7 @@ def test_three_in_a_row_and_eight_in_all(own):
             assert tries(wire) == (left, in_a_row == 3)
         if left == 0:
             break
-        # Not even the right one helps before a power cycle, and costs nothing.
+        # Until a power cycle the right PIN is refused, too, and uses no try.
         assert try_pin(wire, PIN) == "PIN_AUTH_BLOCKED"
         assert tries(wire) == (left, True)
         wire.close()
@@ -270,7 +270,7 @@ def test_a_power_cycle_gives_the_right_pin_all_tries_back(own):
 
 
 @pytest.mark.parametrize("cause", ["power cycle", "new token", "new PIN"])
-def test_what_ends_a_token(own, cause):
+def test_a_token_ends(own, cause):
     wire = Wire(own.address)
     pins = Pins(wire)
     proof = pins.proof(1, "gate.example")
@@ -287,7 +287,7 @@ def test_what_ends_a_token(own, cause):
     wire.close()
 
 
-def test_a_refused_request_leaves_the_token(with_pin):
+def test_a_refused_request_does_not_end_the_token(with_pin):
     proof = Pins(with_pin).proof(1, "gate.example")
     for refused in [registration(param=bytes(32), protocol=2),
                     registration("other.example", **proof)]:  # fmt: skip
@@ -311,7 +311,7 @@ def test_tokens_differ(with_pin):
         (0x10, "SUCCESS"),
         (0x20, "SUCCESS"),
         (0x37, "SUCCESS"),
-        # bioEnroll is absent; pcmr goes with nothing else; others are not defined.
+        # bioEnroll is not supported; pcmr must be alone; other bits are not defined.
         (0x08, "UNAUTHORIZED_PERMISSION"),
         (0x40, "SUCCESS"),
         (0x44, "UNAUTHORIZED_PERMISSION"),

@@ -73,7 +73,7 @@ def test_a_registration_is_signed_by_its_certificate(wire):
 
 @pytest.mark.parametrize("p1", [0x00, 0x03, 0x80])
 @pytest.mark.parametrize("encoding", [extended, short])
-def test_registering_in_either_encoding_and_whatever_p1(wire, encoding, p1):
+def test_a_registration_in_either_encoding_with_any_p1(wire, encoding, p1):
     word, answer = wire.apdu(encoding(REGISTER, CHALLENGE + APPLICATION, p1))
     assert word == OK and answer[0] == 5
 
@@ -107,7 +107,7 @@ def test_an_assertion_without_a_touch(wire, made):
     public.verify(answer[5:], APPLICATION + answer[:5] + CHALLENGE, ec.ECDSA(SHA256()))
 
 
-def test_checking_only_signs_nothing(wire, made):
+def test_check_only_makes_no_signature(wire, made):
     before = wire.apdu(extended(AUTHENTICATE, signing(made.key_handle), ENFORCE))[1][1:5]
     checking = extended(AUTHENTICATE, signing(made.key_handle), CHECK_ONLY)
     assert wire.apdu(checking) == (CONDITIONS, b"")
@@ -116,7 +116,7 @@ def test_checking_only_signs_nothing(wire, made):
 
 
 @pytest.mark.parametrize("control", [CHECK_ONLY, ENFORCE, DO_NOT_ENFORCE])
-def test_handles_that_are_not_this_keys(wire, made, control):
+def test_unknown_key_handles_are_refused(wire, made, control):
     handle = made.key_handle
     for wrong in [bytes([handle[0] ^ 0x40]) + handle[1:], handle[: len(handle) // 2],
                   handle[:-1] + bytes([handle[-1] ^ 1]), os.urandom(64), b"\0", os.urandom(255)]:  # fmt: skip
@@ -150,7 +150,7 @@ def test_assertions_cut_short(wire, made, cut):
 
 
 @pytest.mark.parametrize("claimed", [0, 10, 255])
-def test_a_handle_of_another_length_than_it_says(wire, made, claimed):
+def test_a_handle_whose_length_differs_is_refused(wire, made, claimed):
     data = CHALLENGE + APPLICATION + bytes([claimed]) + made.key_handle
     word, _ = wire.apdu(extended(AUTHENTICATE, data, ENFORCE))
     assert word in [WRONG_LENGTH, WRONG_DATA]
@@ -167,11 +167,11 @@ def test_another_control_byte_is_refused(wire, made, p1):
              b"\0\1\0\0\0\0\x40" + bytes(64) + b"\0\0\0"],
     ids=lambda apdu: apdu[:8].hex(),
 )  # fmt: skip
-def test_apdus_that_are_none(wire, apdu):
+def test_malformed_apdus_are_refused(wire, apdu):
     assert wire.apdu(apdu) == (WRONG_LENGTH, b"")
 
 
-def test_what_u2f_made_signs_for_ctap2(wire, made):
+def test_a_u2f_registration_signs_with_ctap2(wire, made):
     """CTAP 2.3, section 7.3: the application is the hash of the relying party id."""
     made = register(wire, sha256(b"gate.example").digest())
     allow = [{"id": made.key_handle, "type": "public-key"}]
@@ -181,7 +181,7 @@ def test_what_u2f_made_signs_for_ctap2(wire, made):
     public.verify(asserted[3], signed, ec.ECDSA(SHA256()))
 
 
-def test_what_ctap2_made_signs_for_u2f(wire):
+def test_a_ctap2_credential_signs_with_u2f(wire):
     for options in [{}, {"rk": True}]:
         made = wire.well(MAKE_CREDENTIAL, registration(options=options))
         handle = descriptor(made)["id"]
@@ -194,8 +194,8 @@ def test_what_ctap2_made_signs_for_u2f(wire):
 
 
 @pytest.mark.parametrize(("algorithm", "level"), [(-8, 1), (-35, 1), (-7, 3)])
-def test_what_u2f_cannot_use_is_not_shown_to_it(tmp_path, algorithm, level):
-    """Another algorithm than ES256, and what must not be seen without the PIN."""
+def test_u2f_finds_only_credentials_that_it_may_use(tmp_path, algorithm, level):
+    """U2F finds no credential of another algorithm than ES256, and none that needs the PIN."""
     key = SoftwareKey(tmp_path)
     key.plug_in()
     wire = Wire(key.address)
@@ -210,7 +210,7 @@ def test_what_u2f_cannot_use_is_not_shown_to_it(tmp_path, algorithm, level):
     key.unplug()
 
 
-def test_keys_outlive_a_power_cycle_but_no_reset(tmp_path):
+def test_u2f_keys_last_until_a_reset(tmp_path):
     key = SoftwareKey(tmp_path)
     key.plug_in()
     wire = Wire(key.address)
@@ -221,7 +221,7 @@ def test_keys_outlive_a_power_cycle_but_no_reset(tmp_path):
     wire = Wire(key.address)
     assert "U2F_V2" in wire.well(GET_INFO)[1]
     for one in made:
-        # A PIN does not keep U2F from signing.
+        # U2F signs even if a PIN is set.
         word, answer = wire.apdu(extended(AUTHENTICATE, signing(one.key_handle), ENFORCE))
         assert word == OK
         SignatureData(answer).verify(APPLICATION, CHALLENGE, one.public_key)

@@ -14,7 +14,7 @@ serials = (f"SN-{number:04}" for number in count(1))
 
 @pytest.fixture
 def newcomer(house: Gateway, maker: Maker) -> Device:
-    """A device that nobody knows yet."""
+    """A device that the realm does not know yet."""
     return Device(house.origin, maker, next(serials))
 
 
@@ -44,14 +44,14 @@ def test_attempts_are_counted_by_person(member: Person, owner: Person, newcomer:
     for _ in range(11):
         last = member.post("/api/devices/code", {"code": "BCDF-GHJK"})
     last.refused(429, "too-many-codes")
-    # A new session is no new purse of attempts.
+    # A new session gives no new attempts.
     member.sign_in()
     member.post("/api/devices/code", {"code": code}).refused(429, "too-many-codes")
     other = owner.invite("Other")
     assert other.post("/api/devices/code", {"code": code}).expect()["serial"] == newcomer.serial
 
 
-def test_a_code_serves_once(owner: Person, member: Person, newcomer: Device):
+def test_a_code_works_once(owner: Person, member: Person, newcomer: Device):
     code = newcomer.code()
     other = owner.invite("Other")
     theirs = other.prepare("device.claim", code=code)
@@ -75,11 +75,11 @@ def change(person: Person, device: Device, to: str) -> Reply:
     )
 
 
-def test_nobody_changes_a_device_that_is_not_theirs(
+def test_only_its_owner_changes_a_device(
     owner: Person, member: Person, camera: Device, unchanged: None
 ):
     for to in ("suspend", "reinstate", "report_stolen", "release", "retire"):
-        # Its existence is nobody else's business.
+        # Other people do not learn that the device exists.
         change(member, camera, to).refused(404, "not-found")
     for to in ("report_stolen", "release", "retire"):
         change(owner, camera, to).refused(403, "not-owner")
@@ -88,31 +88,31 @@ def test_nobody_changes_a_device_that_is_not_theirs(
     member.get(f"/api/devices/{camera.id}").refused(404, "not-found")
 
 
-def test_a_stolen_device_is_nobodys(owner: Person, member: Person, newcomer: Device):
+def test_nobody_can_claim_a_stolen_device(owner: Person, member: Person, newcomer: Device):
     newcomer.enrol(member)
     thief = owner.invite("Thief")
     waiting = newcomer
     device = Device(newcomer.origin, newcomer.maker, newcomer.serial)
     device.attestation_key, device.chain = waiting.attestation_key, waiting.chain
-    # The thief resets it and shows a code before the owner notices.
+    # The thief resets the device and shows a code before the owner notices.
     code = device.code()
     member.act("device.report_stolen", device=waiting.id)
     before = owner.state_of_the_realm()
     wanted = {"act": "device.claim", "code": code}
     thief.post("/api/acts/statement", wanted).refused(403, "stolen")
-    # It cannot be announced again either, and what it sends is refused.
+    # The device can't be announced again, and its transactions are refused.
     device.factory_reset()
     device.announce().refused(403, "stolen")
     assert waiting.status().expect()["state"] == "stolen"
     waiting.send(waiting.compose(PAYLOAD), PAYLOAD).refused(403, "stolen")
-    # Not even whoever runs the realm says that it was found.
+    # Even an owner of the realm can't say that it was found.
     for to in ("suspend", "reinstate"):
         change(owner, waiting, to).refused(403, "not-owner")
-    # A released device would be free: a stolen one is not released.
+    # A released device could be claimed, so a stolen device can't be released.
     ceremony = member.prepare("device.release", device=waiting.id)
     member.touch(ceremony).refused(409, "state")
     assert owner.state_of_the_realm() == before
-    # Found again: it comes back suspended, and sends once its owner resumes it.
+    # When the owner has found it, it is suspended first. It sends again once the owner reinstates it.
     found = member.act("device.reinstate", device=waiting.id)
     assert found["device"]["state"] == "suspended"
     waiting.sequence = 0
@@ -122,7 +122,7 @@ def test_a_stolen_device_is_nobodys(owner: Person, member: Person, newcomer: Dev
     waiting.send(waiting.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
 
 
-def test_only_its_owner_enrols_an_owned_device_anew(
+def test_only_its_owner_enrols_an_owned_device_again(
     owner: Person, member: Person, newcomer: Device
 ):
     newcomer.enrol(member)
@@ -140,13 +140,13 @@ def test_only_its_owner_enrols_an_owned_device_anew(
     assert claimed["device"]["id"] == first
     assert newcomer.status().expect()["state"] == "registered"
     newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
-    # The credential from before the reset is worth nothing.
+    # The credential from before the reset is refused.
     newcomer.credential, newcomer.sequence = former, 5
     newcomer.status().refused(403, "unknown-credential")
     newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).refused(403, "unknown-credential")
 
 
-def test_a_released_device_is_free_for_somebody_else(
+def test_another_person_can_claim_a_released_device(
     owner: Person, member: Person, newcomer: Device
 ):
     newcomer.enrol(member)

@@ -1,7 +1,7 @@
-"""What the device door refuses, and how a device changes hands.
+"""The refusals of the device door: enrolments, status requests, transactions and bodies.
 
-About expiry see `test_refusals`: the gateway's clock cannot be set from outside, and the time
-inside a challenge is under its seal.
+`test_refusals.py` says how expiry is tested: no test can set the gateway's clock, and the time inside a
+challenge is under its seal.
 """
 
 import os
@@ -18,11 +18,11 @@ from gateway_process import Gateway
 from soft_device import MODEL, Device, Maker, now_ms, statement, transaction
 from soft_webauthn import EDDSA, UP, UV, PrivateKey, b64, unb64
 
-MINUTE = 60_000
-DAY = 24 * 60 * MINUTE
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
 
-# What the gateway takes by default (hallway.toml).
-LIMIT = 64 << 20
+# The largest payload that the gateway takes by default (hallway.toml).
+PAYLOAD_LIMIT_BYTES = 64 << 20
 
 serials = (f"SN-{number:04}" for number in count(1))
 
@@ -37,13 +37,13 @@ def camera(house: Gateway, owner: Person, maker: Maker) -> Device:
 
 @pytest.fixture
 def newcomer(house: Gateway, maker: Maker) -> Device:
-    """A device that nobody knows yet."""
+    """A device that the realm does not know yet."""
     return Device(house.origin, maker, next(serials))
 
 
 @pytest.fixture
 def unchanged(owner: Person, maker: Maker, camera: Device) -> Iterator[None]:
-    """Nothing in the realm is other after the test than before it."""
+    """Checks that the test does not change the realm."""
     before = owner.state_of_the_realm()
     yield
     assert owner.state_of_the_realm() == before
@@ -90,23 +90,23 @@ WRONG_ENROLMENTS: dict[str, Callable[[Device], dict]] = {
 
 
 @pytest.mark.parametrize("fault", WRONG_ENROLMENTS)
-def test_enrolment_refuses(fault: str, newcomer: Device, unchanged: None):
+def test_a_wrong_enrolment_is_refused(fault: str, newcomer: Device, unchanged: None):
     newcomer.announce(**WRONG_ENROLMENTS[fault](newcomer)).refused(403, "bad-attestation")
-    # It is not even known as one that waits.
+    # The gateway has not even an announcement of the device.
     newcomer.status().refused(403, "unknown-credential")
 
 
-def test_an_enrolment_is_announced_once(newcomer: Device, unchanged: None):
+def test_an_enrolment_can_not_be_announced_twice(newcomer: Device, unchanged: None):
     given = newcomer.post("/api/device/enrolments/statement").expect()
     newcomer.announce(given).expect(201)
     newcomer.announce(given).refused(409, "replayed")
     assert newcomer.status().expect()["state"] == "announced"
 
 
-def test_an_enrolment_needs_a_statement_of_this_gateways(newcomer: Device, unchanged: None):
+def test_an_enrolment_needs_a_statement_of_this_gateway(newcomer: Device, unchanged: None):
     given = newcomer.post("/api/device/enrolments/statement").expect()
     younger = cbor.decode(unb64(given["statement"]))
-    younger["issued"] += MINUTE
+    younger["issued"] += MINUTE_MS
     own = statement("localhost", "device.enrol", {})
     sign_in = newcomer.post("/api/sign-in/statement").expect()
     for wrong in (
@@ -119,7 +119,7 @@ def test_an_enrolment_needs_a_statement_of_this_gateways(newcomer: Device, uncha
         newcomer.announce(wrong).refused(403, "foreign-challenge")
 
 
-def test_a_maker_that_was_removed_attests_nobody(house: Gateway, owner: Person):
+def test_a_device_of_a_removed_maker_is_refused(house: Gateway, owner: Person):
     former = Maker("Former")
     owner.act("maker.add", name=former.name, certificate=former.pem)
     known = {row["name"]: row["id"] for row in owner.get("/api/makers").expect()}
@@ -130,10 +130,10 @@ def test_a_maker_that_was_removed_attests_nobody(house: Gateway, owner: Person):
     device.announce().refused(403, "bad-attestation")
 
 
-def test_a_credential_of_somebody_else_is_not_taken_over(
+def test_a_credential_id_in_use_is_refused(
     house: Gateway, owner: Person, camera: Device, newcomer: Device, unchanged: None
 ):
-    """A device with a genuine attestation key makes a credential with an id that is taken."""
+    """A device with a genuine attestation key makes a credential whose id is in use already."""
     waiting = Device(house.origin, newcomer.maker, next(serials))
     code = waiting.code()
     for taken in (owner.key.id, camera.credential.id, waiting.credential.id):
@@ -143,14 +143,14 @@ def test_a_credential_of_somebody_else_is_not_taken_over(
     assert owner.post("/api/devices/code", {"code": code}).expect()["serial"] == waiting.serial
 
 
-# The signed question.
+# The signed status request.
 
 
-WRONG_QUESTIONS: dict[str, tuple[Callable[[Device], dict], int, str]] = {
+WRONG_STATUS_REQUESTS: dict[str, tuple[Callable[[Device], dict], int, str]] = {
     "for another realm": (lambda _: {"realm": "evil.example"}, 403, "other-realm"),
     "for a realm that ends alike": (lambda _: {"realm": "evil-localhost"}, 403, "other-realm"),
-    "ten minutes ago": (lambda _: {"issued": now_ms() - 10 * MINUTE}, 403, "clock-skew"),
-    "in ten minutes": (lambda _: {"issued": now_ms() + 10 * MINUTE}, 403, "clock-skew"),
+    "ten minutes ago": (lambda _: {"issued": now_ms() - 10 * MINUTE_MS}, 403, "clock-skew"),
+    "in ten minutes": (lambda _: {"issued": now_ms() + 10 * MINUTE_MS}, 403, "clock-skew"),
     "another act": (lambda _: {"act": "device.enrol"}, 400, "malformed"),
     "an act of a person": (lambda _: {"act": "web.sign_in"}, 400, "malformed"),
     "an act nobody knows": (lambda _: {"act": "device.explode"}, 400, "malformed"),
@@ -163,15 +163,15 @@ WRONG_QUESTIONS: dict[str, tuple[Callable[[Device], dict], int, str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", WRONG_QUESTIONS)
-def test_the_question_refuses(fault: str, camera: Device, unchanged: None):
-    wrong, status, code = WRONG_QUESTIONS[fault]
+@pytest.mark.parametrize("fault", WRONG_STATUS_REQUESTS)
+def test_a_wrong_status_request_is_refused(fault: str, camera: Device, unchanged: None):
+    wrong, status, code = WRONG_STATUS_REQUESTS[fault]
     problem = camera.status(**wrong(camera)).refused(status, code)
     if code == "clock-skew":
-        assert abs(problem["now_ms"] - now_ms()) < MINUTE
+        assert abs(problem["now_ms"] - now_ms()) < MINUTE_MS
 
 
-def test_only_who_signs_the_question_is_told(camera: Device, unchanged: None):
+def test_only_the_device_itself_learns_its_status(camera: Device, unchanged: None):
     said = statement(camera.realm, "device.status", {})
     for wrong in (
         {"signer": PrivateKey()},
@@ -186,22 +186,22 @@ def test_only_who_signs_the_question_is_told(camera: Device, unchanged: None):
     camera.post("/api/device/status", body).refused(403, "unknown-credential")
 
 
-# Transactions. Each fault: what is wrong with the terms, then the refusal.
+# Transactions. Each entry has the wrong terms and the refusal that they get.
 
 PAYLOAD = b"a thing that a camera saw"
 
 WRONG_TERMS: dict[str, tuple[Callable[[Device], dict], int, str]] = {
     "a sequence number again": (lambda d: {"sequence": d.sequence}, 409, "out-of-order"),
     "sequence number 0": (lambda _: {"sequence": 0}, 409, "out-of-order"),
-    "live, ten minutes ago": (lambda _: {"taken": now_ms() - 10 * MINUTE}, 403, "stale"),
-    "live, in ten minutes": (lambda _: {"taken": now_ms() + 10 * MINUTE}, 403, "clock-skew"),
+    "live, ten minutes ago": (lambda _: {"taken": now_ms() - 10 * MINUTE_MS}, 403, "stale"),
+    "live, in ten minutes": (lambda _: {"taken": now_ms() + 10 * MINUTE_MS}, 403, "clock-skew"),
     "queued, in ten minutes": (
-        lambda _: {"taken": now_ms() + 10 * MINUTE, "delivery": "queued"},
+        lambda _: {"taken": now_ms() + 10 * MINUTE_MS, "delivery": "queued"},
         403,
         "clock-skew",
     ),
     "queued, 31 days ago": (
-        lambda _: {"taken": now_ms() - 31 * DAY, "delivery": "queued"},
+        lambda _: {"taken": now_ms() - 31 * DAY_MS, "delivery": "queued"},
         403,
         "stale",
     ),
@@ -209,7 +209,7 @@ WRONG_TERMS: dict[str, tuple[Callable[[Device], dict], int, str]] = {
     "a byte less": (lambda _: {"length": len(PAYLOAD) - 1}, 422, "hash-mismatch"),
     "a byte more": (lambda _: {"length": len(PAYLOAD) + 1}, 422, "hash-mismatch"),
     "a picture that is none": (lambda _: {"media_type": "image/jpeg"}, 422, "not-a-jpeg"),
-    "over the limit": (lambda _: {"length": LIMIT + 1}, 413, "too-large"),
+    "over the limit": (lambda _: {"length": PAYLOAD_LIMIT_BYTES + 1}, 413, "too-large"),
     "another delivery": (lambda _: {"delivery": "soon"}, 400, "malformed"),
     "a name that hides": (lambda _: {"file_name": "a\u202egpj.exe"}, 400, "malformed"),
     "no name": (lambda _: {"file_name": ""}, 400, "malformed"),
@@ -221,7 +221,7 @@ WRONG_TERMS: dict[str, tuple[Callable[[Device], dict], int, str]] = {
 
 @pytest.fixture(scope="module")
 def sender(camera: Device) -> Device:
-    """A device that has sent something."""
+    """A device that has sent a transaction."""
     camera.send(camera.compose(b"first"), b"first").expect_bytes(201)
     return camera
 
@@ -237,7 +237,7 @@ def test_a_transaction_with_wrong_terms_is_refused(fault: str, sender: Device, u
     if "sequence" in terms and code == "out-of-order":
         assert problem["last_sequence"] == sequence
     if code == "clock-skew" or fault == "live, ten minutes ago":
-        assert abs(problem["now_ms"] - now_ms()) < MINUTE
+        assert abs(problem["now_ms"] - now_ms()) < MINUTE_MS
     assert sender.status().expect()["last_sequence"] == sequence
 
 
@@ -264,7 +264,7 @@ def test_a_transaction_with_a_wrong_signature_is_refused(
     sender.send(signed, PAYLOAD).refused(403, "bad-signature")
 
 
-def test_a_transaction_for_another_realm_or_of_nobody_is_refused(sender: Device, unchanged: None):
+def test_a_transaction_for_another_realm_or_of_an_unknown_key_is_refused(sender: Device, unchanged: None):
     terms = transaction(PAYLOAD, sender.sequence + 1)
     foreign = sender.signed(statement("evil.example", "device.transaction", terms))
     sender.send(foreign, PAYLOAD).refused(403, "other-realm")
@@ -291,7 +291,7 @@ def test_truncated_and_trailing_evidence_is_malformed(sender: Device, unchanged:
     ).refused(400, "malformed")
 
 
-def test_a_replay_gets_the_same_receipt_and_a_log_no_longer(owner: Person, sender: Device):
+def test_a_replay_gets_the_same_receipt_and_adds_no_log_entry(owner: Person, sender: Device):
     signed = sender.compose(PAYLOAD)
     receipt = sender.send(signed, PAYLOAD).expect_bytes(201)
     before = owner.state_of_the_realm()
@@ -314,16 +314,16 @@ def test_an_earlier_transaction_under_a_fresh_signature_is_out_of_order(
     assert owner.state_of_the_realm() == before
 
 
-def test_a_copied_device_key_is_noticed(sender: Device, unchanged: None):
+def test_a_copied_device_key_is_refused(sender: Device, unchanged: None):
     said = statement("localhost", "device.transaction", transaction(PAYLOAD, sender.sequence + 1))
     sender.send(sender.signed(said, counter=1), PAYLOAD).refused(403, "cloned-key")
 
 
-def test_a_challenge_is_taken_with_its_seal_only(owner: Person, sender: Device):
+def test_a_challenge_needs_its_own_seal(owner: Person, sender: Device):
     other = sender.post("/api/device/challenge").expect()
     given = sender.post("/api/device/challenge").expect()
     before = owner.state_of_the_realm()
-    younger = (int.from_bytes(unb64(given["challenge"])[:8]) + MINUTE).to_bytes(8)
+    younger = (int.from_bytes(unb64(given["challenge"])[:8]) + MINUTE_MS).to_bytes(8)
     for challenge, seal in [
         (unb64(given["challenge"]), other["seal"]),
         (unb64(given["challenge"]), ""),
@@ -341,7 +341,7 @@ def test_a_challenge_is_taken_with_its_seal_only(owner: Person, sender: Device):
     sender.send(signed, PAYLOAD, Hallway_Seal=given["seal"]).expect_bytes(201)
 
 
-# Bodies. What is refused is refused before it is read: the answer comes though the body does not.
+# Bodies. The gateway refuses before it reads: the answer comes although the body does not.
 
 
 def answer_before_the_body(device: Device, evidence: bytes, length: int | None) -> bytes:
@@ -357,19 +357,19 @@ def answer_before_the_body(device: Device, evidence: bytes, length: int | None) 
         return connection.recv(16)
 
 
-def test_who_may_not_send_is_answered_before_the_body(sender: Device, unchanged: None):
+def test_a_refusal_comes_before_the_body(sender: Device, unchanged: None):
     def signed(**wrong: object) -> bytes:
         terms = transaction(PAYLOAD, sender.sequence + 1, **wrong)
         return sender.signed(statement("localhost", "device.transaction", terms))
 
     begun = time.monotonic()
     for evidence, length, status in [
-        (signed(length=LIMIT + 1), LIMIT + 1, b"413"),
-        (signed(length=LIMIT + 1), None, b"413"),
-        (signed(), LIMIT + 1, b"413"),
-        (signed(length=LIMIT), LIMIT - 1, b"422"),
-        (signed(taken=now_ms() - DAY), len(PAYLOAD), b"403"),
-        (b"\0" * 10, LIMIT, b"400"),
+        (signed(length=PAYLOAD_LIMIT_BYTES + 1), PAYLOAD_LIMIT_BYTES + 1, b"413"),
+        (signed(length=PAYLOAD_LIMIT_BYTES + 1), None, b"413"),
+        (signed(), PAYLOAD_LIMIT_BYTES + 1, b"413"),
+        (signed(length=PAYLOAD_LIMIT_BYTES), PAYLOAD_LIMIT_BYTES - 1, b"422"),
+        (signed(taken=now_ms() - DAY_MS), len(PAYLOAD), b"403"),
+        (b"\0" * 10, PAYLOAD_LIMIT_BYTES, b"400"),
     ]:
         assert answer_before_the_body(sender, evidence, length)[9:12] == status
     assert time.monotonic() - begun < 10
@@ -388,12 +388,12 @@ def test_a_body_longer_than_announced_is_refused_at_the_first_byte_too_many(
     )
     longer = PAYLOAD + b"!"
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        # The chunks never end: who waits for the end would wait for ever.
+        # The chunks never end, so a gateway that waited for their end would never answer.
         connection.sendall(head.encode() + f"{len(longer):x}\r\n".encode() + longer + b"\r\n")
         assert connection.recv(16)[9:12] == b"422"
 
 
-def test_a_body_that_breaks_off_leaves_nothing(sender: Device, unchanged: None):
+def test_a_body_that_is_too_short_stores_nothing(sender: Device, unchanged: None):
     terms = transaction(PAYLOAD, sender.sequence + 1)
     signed = sender.signed(statement("localhost", "device.transaction", terms))
     sender.send(signed, PAYLOAD[:-1]).refused(422, "hash-mismatch")
@@ -402,7 +402,7 @@ def test_a_body_that_breaks_off_leaves_nothing(sender: Device, unchanged: None):
 def test_a_large_payload_of_another_hash_is_not_stored(
     house: Gateway, sender: Device, unchanged: None
 ):
-    """Beyond 4096 bytes a payload goes to the object store while it comes in."""
+    """A payload of more than 4096 bytes goes to the object store while it arrives."""
     objects = house.folder / "objects"
     stored = sorted(objects.rglob("*"))
     payload = os.urandom(20_000)
@@ -413,10 +413,10 @@ def test_a_large_payload_of_another_hash_is_not_stored(
     assert left == []
 
 
-# Devices are no people, and people no devices.
+# A device is not a person, and a person is not a device.
 
 
-def test_a_device_does_not_sign_in(owner: Person, sender: Device, unchanged: None):
+def test_a_device_can_not_sign_in(owner: Person, sender: Device, unchanged: None):
     flags = {"flags": UP | UV}
     owner.try_to_sign_in(sender.credential, **flags).refused(403, "refused")
     owner.try_to_sign_in(sender.credential, flags=0).refused(403, "refused")
@@ -425,13 +425,13 @@ def test_a_device_does_not_sign_in(owner: Person, sender: Device, unchanged: Non
     owner.post("/api/acts", answered(ceremony, made.to_json())).refused(403, "unknown-key")
 
 
-def test_a_person_is_no_device(owner: Person, sender: Device, unchanged: None):
+def test_the_key_of_a_person_sends_no_transaction(owner: Person, sender: Device, unchanged: None):
     impostor = Device(sender.origin, sender.maker, sender.serial)
     impostor.credential = owner.key
     impostor.status().refused(403, "unknown-credential")
     impostor.send(impostor.compose(PAYLOAD), PAYLOAD).refused(403, "unknown-credential")
 
 
-def test_a_device_that_is_not_claimed_sends_nothing(newcomer: Device, unchanged: None):
+def test_an_unclaimed_device_is_refused(newcomer: Device, unchanged: None):
     newcomer.announce().expect(201)
     newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).refused(403, "unknown-credential")

@@ -1,8 +1,8 @@
-"""Other people's suites against the software key, unchanged, over the real wire.
+"""Test suites of other projects, unchanged, against the software key over real CTAPHID reports.
 
-Each runs in a process of its own, as its authors run it. What fails has a line in `ledger.toml`.
-What a suite itself leaves out, because the key does not claim it, is compared with a list, so that
-nothing is left out unnoticed."""
+Each suite runs in a process of its own, as its authors run it. A case that fails has an entry in
+`ledger.toml`. A suite skips cases for features that the key does not claim; the reasons are compared
+with a list, so that no case is skipped unnoticed."""
 
 import os
 import shlex
@@ -21,7 +21,7 @@ FOREIGN = HERE / "foreign"
 
 
 def run(suite: str, folder: Path, *arguments: str, **variables: str) -> tuple[dict, dict]:
-    """Runs a suite: for each case whether it passed, and for each that left itself out why."""
+    """Runs a suite. Returns whether each case passed, and the reason of each case that was skipped."""
     report = folder / "report.xml"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "on_software_key", "-p", "no:cacheprovider"]
@@ -38,7 +38,7 @@ def run(suite: str, folder: Path, *arguments: str, **variables: str) -> tuple[di
         text=True,
         timeout=600,
     )
-    # 0: all passed; 1: some failed. Anything else is no run.
+    # 0: all cases passed; 1: some failed. With any other code the suite did not run.
     assert done.returncode in (0, 1), done.stdout + done.stderr
     passed, left_out = {}, {}
     for case in xml.parse(report).iter("testcase"):
@@ -53,15 +53,15 @@ def run(suite: str, folder: Path, *arguments: str, **variables: str) -> tuple[di
 
 @dataclass(frozen=True)
 class Configuration:
-    """A way to make and serve a key."""
+    """A way to make and serve a key, and the expected results of a suite."""
 
-    # The name of its results in the ledger.
+    # The name of the results in the ledger.
     suite: str
-    # How many cases pass or fail, and do not leave themselves out.
+    # The number of cases that pass or fail, without the skipped ones.
     cases: int
-    # Reasons for which cases leave themselves out, once each has been looked at.
+    # The reasons for skipped cases, each checked by a person.
     left_out: set[str]
-    # Cases that only this configuration runs.
+    # Cases that run in this configuration only.
     own: set[str] = field(default_factory=set)
     variables: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
@@ -69,9 +69,9 @@ class Configuration:
 
 NO_FINGERS = "BioEnrollment not supported by authenticator"
 NO_ENTERPRISE = "Enterprise Attestation not supported"
-# A draft, which is offered on demand only.
+# A draft extension, which the key offers only on demand.
 NO_SIGNING = "previewSign not supported by authenticator"
-# RSA with PSS, which the key does not have.
+# RSA with PSS, which the key does not support.
 UNLISTED = {"Algorithm PS256 not supported"}
 NO_POST_QUANTUM = {f"Algorithm MLDSA{size} not supported" for size in (44, 65, 87)}
 CONFIGURATIONS = {
@@ -105,7 +105,7 @@ CONFIGURATIONS = {
 
 
 def enterprise_key(folder: Path) -> str:
-    """Options of a key that has an enterprise certificate beside that of its batch."""
+    """The options of a key with an enterprise certificate beside the one of its batch."""
     maker = AttestationMaker(folder)
     unit, batch = maker.certify("unit", serial=b"0001"), maker.certify("batch")
     return shlex.join(
@@ -118,7 +118,7 @@ def enterprise_key(folder: Path) -> str:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_python_fido2(tmp_path, name):
-    """Yubico's device tests, as python-fido2 2.2.1 brings them."""
+    """Yubico's device tests, from python-fido2 2.2.1."""
     configuration = CONFIGURATIONS[name]
     variables = dict(configuration.variables)
     if name == "enterprise":
@@ -127,7 +127,7 @@ def test_python_fido2(tmp_path, name):
         "python_fido2", tmp_path, "device", *configuration.arguments, **variables
     )
     assert len(passed) == configuration.cases
-    assert set(left_out.values()) <= configuration.left_out, "left out for a new reason"
+    assert set(left_out.values()) <= configuration.left_out, "cases were skipped for a new reason"
     for own in configuration.own:
-        assert [case for case in passed if own in case], f"{own} was not run"
+        assert [case for case in passed if own in case], f"{own} did not run"
     ledger.judge(configuration.suite, passed)

@@ -1,4 +1,4 @@
-"""An agent dials out, and psql, ssh, rsync, scp and an S3 bucket are reached behind it."""
+"""An agent dials out. psql, ssh, rsync, scp and S3 tools reach the services and stores behind it."""
 
 import getpass
 import os
@@ -29,14 +29,14 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def database(place: Path) -> Iterator[int]:
-    """A PostgreSQL of its own; gives its port."""
+    """A PostgreSQL server for this file; returns its port."""
     with postgres(place, free_port()) as port:
         yield port
 
 
 @pytest.fixture(scope="module")
 def sshd(place: Path) -> Iterator[tuple[int, Path]]:
-    """A loopback sshd; gives its port and the private key that it lets in."""
+    """A loopback sshd; returns its port and the private key that it accepts."""
     for name in ["host", "user"]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / name], check=True)
     port = free_port()
@@ -160,7 +160,7 @@ def test_a_mirror_reaches_folders_and_buckets_behind_an_agent(
     opened.close()
 
 
-def test_a_dismissed_agent_is_cut_and_stays_out(realm: Realm, place: Path, ada: Guest):
+def test_a_dismissed_agent_is_disconnected_and_cannot_join_again(realm: Realm, place: Path, ada: Guest):
     (place / "nothing").mkdir()
     (place / "second.toml").write_text('[[stores]]\nname = "none"\nfolder = "nothing"\n')
     link = realm.owner.act("hall.invite_agent", hall=HALL, agent="second", stores=["none"])["link"]
@@ -169,4 +169,4 @@ def test_a_dismissed_agent_is_cut_and_stays_out(realm: Realm, place: Path, ada: 
     realm.owner.act("hall.dismiss_agent", hall=HALL, agent="second")
     assert running.process.wait(60) == 1, "\n".join(running.lines)
     again = Program("hall", "agent", "--config", place / "second.toml", "--join", link)
-    assert again.process.wait(60) == 1, "a link works once"
+    assert again.process.wait(60) == 1, "the link worked twice"

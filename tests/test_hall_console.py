@@ -1,4 +1,4 @@
-"""Halls in a real browser: from none at all to files that are moved, and an end that closes."""
+"""Halls in a real browser: from the first hall to moved files and a closed grant."""
 
 import re
 from pathlib import Path
@@ -10,13 +10,13 @@ from gateway_process import Gateway
 from playwright.sync_api import Browser, Locator, expect
 from test_console import set_up
 
-# A red pixel.
+# A PNG of one red pixel.
 PICTURE = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0"
     "000003010100c9fe92ef0000000049454e44ae426082"
 )
 
-# Drops files on the page, as a person does who drags them in.
+# Drops files on the page, as a person does with the mouse.
 DROP = """(files) => {
   const data = new DataTransfer();
   for (const [name, text] of files) data.items.add(new File([text], name));
@@ -28,7 +28,7 @@ DROP = """(files) => {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A folder with a text, a picture and a folder."""
+    """A folder with a text file, a picture and a subfolder."""
     folder = tmp_path / "files"
     (folder / "older").mkdir(parents=True)
     (folder / "notes.txt").write_text("What the lab said.\n")
@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def gateway(tmp_path: Path, store: Path):
-    """A gateway that provides the folder."""
+    """A gateway that provides the folder as a store."""
     data = tmp_path / "data"
     data.mkdir()
     (data / "hallway.toml").write_text(
@@ -59,7 +59,7 @@ folder = "{store}"
 
 @pytest.fixture
 def emily(gateway: Gateway, browser: Browser):
-    """The first owner's browser. Whatever the test does, its pages must be without fault."""
+    """The first owner's browser. At the end of each test its pages must have no faults."""
     visitor = Visitor(browser, gateway.origin, SCREENSHOTS)
     yield visitor
     visitor.context.close()
@@ -67,7 +67,7 @@ def emily(gateway: Gateway, browser: Browser):
 
 
 def make_hall(owner: Visitor) -> None:
-    """Makes the hall and admits everybody to its files."""
+    """Creates the hall and admits everybody to its files."""
     owner.open("/halls")
     expect(owner.page.get_by_text("There is no hall yet.")).to_be_visible()
     owner.keep("30-halls-empty")
@@ -83,13 +83,13 @@ def make_hall(owner: Visitor) -> None:
 
 
 def row(visitor: Visitor, name: str) -> Locator:
-    """A file or folder on the page of a store."""
+    """The row of a file or folder on the page of a store."""
     button = visitor.page.get_by_role("button", name=name, exact=True)
     return visitor.page.get_by_role("row").filter(has=button)
 
 
 def read_files(visitor: Visitor) -> None:
-    """A list, a text, a picture, a folder, and by keyboard alone."""
+    """Looks at a list, a text, a picture and a folder, then uses the keyboard alone."""
     page = visitor.page
     expect(row(visitor, "notes.txt")).to_contain_text("19")
     visitor.keep("31-files")
@@ -113,7 +113,7 @@ def read_files(visitor: Visitor) -> None:
 
 
 def write_files(visitor: Visitor, store: Path, tmp_path: Path) -> None:
-    """By dropping, by choosing, a new folder, another name, and away with it."""
+    """Uploads by drag and by choice, makes a folder, renames it, and deletes it."""
     page = visitor.page
     page.evaluate(DROP, [["dropped ü.txt", "dropped"], ["second.txt", "second"]])
     expect(row(visitor, "dropped ü.txt")).to_be_visible()
@@ -139,14 +139,14 @@ def write_files(visitor: Visitor, store: Path, tmp_path: Path) -> None:
     assert not (store / "renamed.txt").exists()
 
 
-def test_a_hall_is_made_opened_used_and_closed(
+def test_a_hall_is_created_opened_used_and_closed(
     gateway: Gateway, emily: Visitor, store: Path, tmp_path: Path
 ):
     page = emily.page
     set_up(gateway, emily)
     make_hall(emily)
 
-    # Nothing opens without a touch.
+    # The files are closed until a touch opens the hall.
     page.get_by_role("link", name="data", exact=True).click()
     expect(page.get_by_text("The hall is not open in this browser.")).to_be_visible()
     emily.press("Open it with a touch")
@@ -158,14 +158,14 @@ def test_a_hall_is_made_opened_used_and_closed(
     page.set_viewport_size(PHONE)
     emily.keep("34-files-phone")
 
-    # What is inside a file is never a page of the gateway.
+    # The content of a file never runs as a page of the gateway.
     (store / "trick.html").write_text("<script>document.title = 'tricked'</script>")
     emily.open("/api/halls/backups/files/data/trick.html")
     assert page.title() != "tricked"
-    # The browser itself reports that it ran nothing.
+    # The browser reports that it ran no script of the file.
     emily.faults[:] = [fault for fault in emily.faults if "trick.html" not in fault]
 
-    # Who is inside, with evidence; and the end.
+    # The page shows the open grant with its evidence; then the owner ends it.
     emily.open("/halls/backups")
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     inside = page.locator("[data-inside] tbody tr")
@@ -186,7 +186,7 @@ def test_a_hall_is_made_opened_used_and_closed(
     assert (refused.status, refused.json()["code"]) == (403, "not-open")
 
 
-def test_an_agent_is_invited_and_put_out(gateway: Gateway, emily: Visitor):
+def test_an_agent_is_invited_and_dismissed(gateway: Gateway, emily: Visitor):
     page = emily.page
     set_up(gateway, emily)
     make_hall(emily)
@@ -201,7 +201,7 @@ def test_an_agent_is_invited_and_put_out(gateway: Gateway, emily: Visitor):
     assert re.fullmatch(r"http://localhost:\d+/halls#[\w-]{43}", emily.handed_over())
     expect(page.get_by_role("row").filter(has_text="lab").filter(has_text="Invited")).to_be_visible()
     emily.keep("38-agent-invited")
-    # What is another's is not given.
+    # A store of the gateway can't be given to an agent.
     page.get_by_label("Its name").fill("second")
     page.get_by_label("Its stores").fill("data")
     emily.press("Invite an agent")

@@ -1,4 +1,4 @@
-"""Agents fall away and come back, and one lives in a network into which nothing leads."""
+"""Agents go away and come back. One is in a network that accepts no connections from outside."""
 
 import os
 import re
@@ -20,7 +20,7 @@ RIGHTS = ["connect:echo", "read:scans", "write:scans", "delete:scans"]
 CONNECTED = re.compile('"event":"connected"')
 LOST = re.compile('"event":"lost"')
 
-# Sends back what it gets, and says on which port.
+# An echo service, which prints its port.
 ECHO = """
 import socket, threading
 listener = socket.create_server(("127.0.0.1", 0))
@@ -35,7 +35,7 @@ while True:
 
 
 class Annex:
-    """What an agent needs, and the agent's program as often as it is started."""
+    """The stores and services of an agent, and its program, which can be started many times."""
 
     def __init__(self, realm: Realm, folder: Path, port: int, name: str = "annex", **more: str):
         self.folder = folder
@@ -97,7 +97,7 @@ def is_cut(stream: socket.socket) -> bool:
 
 
 def reach_again(opened: Open, words: bytes) -> None:
-    """A new stream, as soon as there is one to be had."""
+    """Opens a new stream, as soon as the service can be reached."""
     until = time.monotonic() + 60
     while True:
         with socket.create_connection(opened.address("echo")) as stream:
@@ -108,11 +108,11 @@ def reach_again(opened: Open, words: bytes) -> None:
                     return
             except ConnectionError:
                 pass
-        assert time.monotonic() < until, "it never came back"
+        assert time.monotonic() < until, "the service did not come back"
         time.sleep(0.2)
 
 
-def test_an_agent_that_is_killed_is_missed_at_once_and_what_was_under_way_goes_on(
+def test_transfers_go_on_after_an_agent_was_killed(
     ada: Guest, annex: Annex, tmp_path: Path
 ):
     agent = annex.join()
@@ -152,14 +152,14 @@ def test_an_agent_that_is_killed_is_missed_at_once_and_what_was_under_way_goes_o
 
 
 def parts(folder: Path) -> list[Path]:
-    """Unfinished files in which there is something."""
+    """Unfinished files that are not empty."""
     if not folder.exists():
         return []
     found = [path for path in folder.iterdir() if "part" in path.name]
     return [path for path in found if path.stat().st_size > 0]
 
 
-def test_an_agent_comes_back_by_itself_when_the_gateway_was_killed(
+def test_an_agent_connects_again_after_the_gateway_was_killed(
     realm: Realm, ada: Guest, annex: Annex
 ):
     agent = annex.start()
@@ -176,11 +176,10 @@ def test_an_agent_comes_back_by_itself_when_the_gateway_was_killed(
     assert agent.stop() == 0
 
 
-def test_of_two_agents_the_one_that_is_there_serves(
+def test_one_of_two_agents_serves_while_the_other_is_away(
     realm: Realm, ada: Guest, annex: Annex, echo: Echo, tmp_path: Path
 ):
-    """Both provide the same service, because an owner said so; whichever falls away, the other
-    answers."""
+    """An owner has signed that both provide the same service. If either goes away, the other serves."""
     first = annex.start()
     other = Annex(realm, tmp_path / "other", echo.port, "other", beside="annex")
     second = other.join()
@@ -198,7 +197,7 @@ def test_of_two_agents_the_one_that_is_there_serves(
 
 
 @NEEDS_ROOT
-def test_an_agent_that_can_only_dial_out_serves_and_survives_a_pulled_cable(tmp_path: Path):
+def test_an_agent_that_only_dials_out_survives_a_pulled_cable(tmp_path: Path):
     with closing(FarNetwork()) as far:
         service = subprocess.Popen(
             [*far.before, sys.executable, "-c", ECHO], stdout=subprocess.PIPE, text=True
@@ -219,8 +218,8 @@ def test_an_agent_that_can_only_dial_out_serves_and_survives_a_pulled_cable(tmp_
 
 def reach_from_afar(far: FarNetwork, annex: Annex, ada: Guest, tmp_path: Path) -> None:
     listening = [line for line in far.run("ss", "-Hltn").splitlines() if "127.0.0.1" not in line]
-    assert listening == [], "over there nothing is open to anybody"
-    # The system watches whether the other end is still there.
+    assert listening == [], "the agent's network has an open port"
+    # The kernel's keepalive detects that the other end is away.
     assert far.run("ss", "-Htno", "state", "established").count("timer:(keepalive") >= 1
     opened = ada.open()
     (annex.scans / "scan").write_bytes(os.urandom(60 * MEGABYTE))

@@ -1,4 +1,4 @@
-"""A browser's upload is cut in the middle, and goes on."""
+"""The network cuts a browser's upload, which then goes on."""
 
 import os
 from contextlib import closing
@@ -14,7 +14,7 @@ from test_console import set_up
 from test_hall_console import make_hall
 from wire import Network
 
-SIZE = 30 * MEGABYTE
+SIZE_BYTES = 30 * MEGABYTE
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def gateway(tmp_path: Path, files: Path, network: Network):
 
 @pytest.fixture
 def page(gateway: Gateway, network: Network, browser: Browser, tmp_path: Path):
-    """The page of the store, opened with a touch."""
+    """The page of the store, opened by a touch."""
     visitor = Visitor(browser, gateway.origin, tmp_path / "pictures")
     set_up(gateway, visitor)
     make_hall(visitor)
@@ -56,35 +56,35 @@ def page(gateway: Gateway, network: Network, browser: Browser, tmp_path: Path):
     network.slow_to = 8 * MEGABYTE
     yield visitor.page
     visitor.context.close()
-    # The browser reports the cut itself, and nothing else.
+    # The browser reports the cut connections itself. There is no other fault.
     assert [fault for fault in visitor.faults if "net::ERR_" not in fault] == []
 
 
 def begin(page: Page, network: Network, tmp_path: Path) -> bytes:
-    """Chooses a big file, and comes back when some of it has gone over."""
-    content = os.urandom(SIZE)
+    """Chooses a big file, and returns when some of it has been sent."""
+    content = os.urandom(SIZE_BYTES)
     (tmp_path / "large.bin").write_bytes(content)
     page.get_by_label("Upload files").set_input_files(tmp_path / "large.bin")
     network.wait_until_moved(10 * MEGABYTE)
     return content
 
 
-def test_an_upload_goes_on_when_the_network_comes_back(
+def test_an_upload_goes_on_after_the_network_was_cut(
     page: Page, network: Network, files: Path, tmp_path: Path
 ):
     before = network.moved
     content = begin(page, network, tmp_path)
     network.cut()
     expect(page.get_by_text("The connection was lost. Trying again.")).to_be_visible()
-    assert [path.name for path in files.iterdir()] == [".hallway"], "half of it is in view"
+    assert [path.name for path in files.iterdir()] == [".hallway"], "an unfinished file is visible"
     network.mend()
     expect(page.get_by_text("large.bin is there.")).to_be_visible(timeout=60_000)
     assert (files / "large.bin").read_bytes() == content
-    assert network.moved - before < 1.6 * SIZE, "it began anew"
+    assert network.moved - before < 1.6 * SIZE_BYTES, "the upload began anew"
     assert list((files / ".hallway/uploads").iterdir()) == []
 
 
-def test_an_upload_is_resumed_after_it_was_stopped(
+def test_a_stopped_upload_can_be_resumed(
     page: Page, network: Network, files: Path, tmp_path: Path
 ):
     before = network.moved
@@ -95,4 +95,4 @@ def test_an_upload_is_resumed_after_it_was_stopped(
     page.get_by_text("Resume", exact=True).click()
     expect(page.get_by_text("large.bin is there.")).to_be_visible(timeout=60_000)
     assert (files / "large.bin").read_bytes() == content
-    assert network.moved - before < 1.6 * SIZE, "it began anew"
+    assert network.moved - before < 1.6 * SIZE_BYTES, "the upload began anew"

@@ -1,4 +1,4 @@
-"""The network between a visitor and a hall is cut: what was under way goes on, nothing is half in view."""
+"""The network between a visitor and a hall is cut. Transfers go on later; no unfinished file is visible."""
 
 import hashlib
 import os
@@ -14,12 +14,12 @@ from small_disk import MEGABYTE
 from wire import Network
 
 RIGHTS = ["read:data", "write:data", "delete:data", "connect:echo"]
-# Slow enough to be cut in the middle.
-SPEED = 20 * MEGABYTE
+# Slow enough that a test can cut a transfer in the middle.
+SPEED_BYTES_PER_SECOND = 20 * MEGABYTE
 
 
 class Place:
-    """A realm whose hall is reached over a network that can be cut."""
+    """A realm whose hall is behind a network that a test can cut."""
 
     def __init__(self, folder: Path, offers: str):
         self.folder, self.data = folder, folder / "data"
@@ -55,7 +55,7 @@ def ada(place: Place) -> Guest:
 @pytest.fixture
 def network(place: Place):
     place.network.mend()
-    place.network.slow_to = SPEED
+    place.network.slow_to = SPEED_BYTES_PER_SECOND
     yield place.network
     place.network.slow_to = None
     place.network.mend()
@@ -63,7 +63,7 @@ def network(place: Place):
 
 @pytest.fixture(params=["alone", "open"])
 def visitor(request, ada: Guest, place: Place):
-    """Somebody whose commands open the hall themselves, or go through a `hallway open`."""
+    """A guest whose commands open the hall themselves, or use a running `hallway open`."""
     if request.param == "alone":
         yield ada
         return
@@ -91,7 +91,7 @@ def test_a_download_goes_on_where_it_was_cut(visitor: Guest, place: Place, netwo
     assert "trying again" in ended_well(getting)
     assert (tmp_path / "down").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["down"]
-    assert network.moved - before < 1.6 * len(content), "it began anew"
+    assert network.moved - before < 1.6 * len(content), "the download began anew"
 
 
 def test_an_upload_goes_on_where_it_was_cut(visitor: Guest, place: Place, network, tmp_path: Path):
@@ -106,7 +106,7 @@ def test_an_upload_goes_on_where_it_was_cut(visitor: Guest, place: Place, networ
     assert "trying again" in ended_well(putting)
     assert (place.data / "up").read_bytes() == (tmp_path / "up").read_bytes()
     assert list((place.data / ".hallway/uploads").iterdir()) == []
-    assert network.moved - before < 1.6 * 40 * MEGABYTE, "it began anew"
+    assert network.moved - before < 1.6 * 40 * MEGABYTE, "the upload began anew"
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
@@ -127,7 +127,7 @@ def test_a_mirror_survives_cuts(visitor: Guest, place: Place, network, tmp_path:
         network.wait_until_moved(5 * MEGABYTE)
         network.cut()
         for name, digest in digests(target).items():
-            assert digest == wanted[name], f"half of {name} is in view"
+            assert digest == wanted[name], f"{name} is visible unfinished"
         network.mend()
     ended_well(mirroring)
     assert digests(target) == wanted
@@ -135,7 +135,7 @@ def test_a_mirror_survives_cuts(visitor: Guest, place: Place, network, tmp_path:
 
 
 def digests(folder: Path) -> dict[str, bytes]:
-    """Every file that is in view."""
+    """The SHA-256 of every visible file."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).digest()
         for path in folder.iterdir()
@@ -143,7 +143,7 @@ def digests(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_network_that_stays_cut_is_told_and_the_command_goes_on_later(
+def test_a_download_stopped_during_a_cut_goes_on_later(
     ada: Guest, place: Place, network, tmp_path: Path
 ):
     content = os.urandom(30 * MEGABYTE)
@@ -151,7 +151,7 @@ def test_a_network_that_stays_cut_is_told_and_the_command_goes_on_later(
     getting = ada.start("get", f"{HALL}:data/later", tmp_path / "later")
     network.wait_until_moved(8 * MEGABYTE)
     network.cut()
-    # It tries for half a minute; a person who does not wait ends it, and loses nothing.
+    # The command tries again for half a minute. A person who ends it before loses no bytes.
     for line in getting.stderr:
         if "trying again" in line:
             break
@@ -168,7 +168,7 @@ def test_a_network_that_stays_cut_is_told_and_the_command_goes_on_later(
     assert (tmp_path / "later").read_bytes() == content
 
 
-def test_a_stream_that_is_cut_ends_at_both_sides_and_the_next_one_works(
+def test_a_cut_stream_ends_on_both_sides_and_the_next_one_works(
     ada: Guest, network, echo: Echo
 ):
     opened = ada.open("--rights", "connect:echo")
@@ -184,7 +184,7 @@ def test_a_stream_that_is_cut_ends_at_both_sides_and_the_next_one_works(
         except ConnectionError:
             pass
     assert echo.ended.get(timeout=30) == len(b"before")
-    # As long as the network is away, a door says so, and stays.
+    # While the network is away, the local door reports a problem and stays open.
     with socket.create_connection(opened.address("echo")) as stream:
         stream.settimeout(60)
         try:
@@ -200,7 +200,7 @@ def test_a_stream_that_is_cut_ends_at_both_sides_and_the_next_one_works(
     opened.close()
 
 
-def test_the_gateway_is_killed_in_the_middle_of_transfers(
+def test_transfers_go_on_after_the_gateway_was_killed(
     ada: Guest, place: Place, network, tmp_path: Path
 ):
     opened = ada.open()

@@ -1,4 +1,4 @@
-"""Peers that are slow, idle or far too many, and an object store that is out of order."""
+"""Slow peers, idle peers, too many peers, and an object store that fails."""
 
 import http.client
 import http.server
@@ -20,11 +20,11 @@ from object_store import ObjectStore
 from small_disk import MEGABYTE
 from test_hall_tls import Pass, opened
 
-# How long the gateway waits for a handshake or a head of a request.
-PATIENCE = 20
+# The time that the gateway waits for a handshake or for the head of a request.
+HEAD_TIMEOUT_SECONDS = 20
 CONNECTIONS = 10_000
-# What one connection may cost the gateway while nothing flows, before and after its handshake.
-BEFORE_TLS, AFTER_TLS = 40_000, 80_000
+# The memory of the gateway for one idle connection, before and after its handshake.
+BEFORE_TLS_BYTES, AFTER_TLS_BYTES = 40_000, 80_000
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,12 @@ def echo():
 
 @pytest.fixture(scope="module")
 def places():
-    """How many connections the gateway takes: what it is configured for, or what `ulimit -Hn` leaves
-    of it. Lets this program have as many, too."""
+    """The number of connections that the gateway takes: its configuration, or as many as `ulimit -Hn` allows.
+    Raises this program's own limit as well."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     allowed = CONNECTIONS if hard == resource.RLIM_INFINITY else (hard - 512) // 2
-    assert allowed > 1000, f"`ulimit -Hn` is {hard}: that is too little to be idle with"
+    assert allowed > 1000, f"`ulimit -Hn` is {hard}: the test needs more connections"
     yield min(CONNECTIONS, allowed)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -61,14 +61,14 @@ def ada(realm: Realm) -> Guest:
 
 @pytest.fixture
 def entry(realm: Realm, tmp_path: Path) -> Pass:
-    """A grant of the owner's, for TLS by Python."""
+    """A grant of the owner, with files for Python's TLS."""
     realm.owner.act("hall.admit", hall=HALL, guest={"person": realm.owner.id},
                     rights=["read:data", "write:data"])  # fmt: skip
     return opened(realm.owner, tmp_path / "pass")
 
 
 def memory_of(realm: Realm) -> int:
-    """Bytes that the gateway has in memory."""
+    """The bytes of the gateway's resident memory."""
     status = Path(f"/proc/{realm.gateway.program.process.pid}/status").read_text()
     [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
     return int(line.split()[1]) * 1024
@@ -96,8 +96,8 @@ def tls(entry: Pass) -> ssl.SSLContext:
 
 
 def ended_after(stream: socket.socket, began: float, ended: dict, name: str) -> None:
-    """Reads to the end, and notes how long that took."""
-    stream.settimeout(4 * PATIENCE)
+    """Reads to the end of the stream, and notes the seconds until then."""
+    stream.settimeout(4 * HEAD_TIMEOUT_SECONDS)
     try:
         while stream.recv(65536):
             pass
@@ -109,7 +109,7 @@ def ended_after(stream: socket.socket, began: float, ended: dict, name: str) -> 
 
 
 def drip(stream: socket.socket, data: bytes) -> None:
-    """A byte each second, as long as anybody takes it."""
+    """Sends a byte each second, until the peer closes the connection."""
     try:
         for byte in data:
             stream.send(bytes([byte]))
@@ -118,10 +118,10 @@ def drip(stream: socket.socket, data: bytes) -> None:
         pass
 
 
-def test_peers_that_are_slow_with_their_heads_are_put_out_and_disturb_nobody(
+def test_slow_peers_are_disconnected_and_delay_nobody(
     realm: Realm, ada: Guest, entry: Pass
 ):
-    """Silence and drips, before TLS, in it, and after it, all at the same time."""
+    """All at the same time, some send nothing and some send slowly: before, during and after TLS."""
     (realm.data / "hello").write_text("hello")
     head = b"GET /files/data/hello HTTP/1.1\r\nHost: hall\r\nX-Slow: " + b"x" * 1000
     client_hello = bytes.fromhex("160301020001")
@@ -141,15 +141,15 @@ def test_peers_that_are_slow_with_their_heads_are_put_out_and_disturb_nobody(
             threads.append(threading.Thread(target=drip, args=(stream, data), daemon=True))
     for thread in threads:
         thread.start()
-    # Meanwhile others are served.
+    # Other people are served meanwhile.
     assert ada.run("get", f"{HALL}:data/hello", ada.home / "hello")
     for thread in threads:
         if not thread.daemon:
-            thread.join(4 * PATIENCE)
-    assert set(ended) == set(slow), "somebody still holds a connection"
+            thread.join(4 * HEAD_TIMEOUT_SECONDS)
+    assert set(ended) == set(slow), "a slow peer is still connected"
 
 
-def test_a_head_without_end_and_one_of_rubbish_are_refused(realm: Realm, entry: Pass):
+def test_an_endless_head_and_a_malformed_head_are_refused(realm: Realm, entry: Pass):
     for data, answer in [
         (b"GET /" + b"x" * 200_000, b"431"),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000, b"431"),
@@ -169,7 +169,7 @@ def test_a_head_without_end_and_one_of_rubbish_are_refused(realm: Realm, entry: 
             assert got == b"" or answer in got.split(b"\r\n")[0], got
 
 
-def test_readers_that_stop_reading_cost_a_bounded_amount_of_memory(realm: Realm, entry: Pass):
+def test_readers_that_stop_reading_take_bounded_memory(realm: Realm, entry: Pass):
     with open(realm.data / "long", "wb") as file:
         file.truncate(2000 * MEGABYTE)
     before, readers = memory_of(realm), []
@@ -179,7 +179,7 @@ def test_readers_that_stop_reading_cost_a_bounded_amount_of_memory(realm: Realm,
         reader.sendall(b"GET /files/data/long HTTP/1.1\r\nHost: hall\r\n\r\n")
         assert reader.recv(1)
         readers.append(reader)
-    # The buffers of the gateway and of the system are full once it stops growing.
+    # The memory stops growing once the buffers of the gateway and of the kernel are full.
     last = 0
     while (now := memory_of(realm)) > last + MEGABYTE:
         last = now
@@ -192,11 +192,11 @@ def test_readers_that_stop_reading_cost_a_bounded_amount_of_memory(realm: Realm,
     (realm.data / "long").unlink()
 
 
-def test_ten_thousand_strangers_who_say_nothing_leave_the_others_alone(
+def test_ten_thousand_silent_strangers_leave_room_for_others(
     realm: Realm, ada: Guest, places: int
 ):
-    """Before their handshakes: each is put out after a while, so how many there are at once depends
-    on the machine."""
+    """None begins a handshake. The gateway ends each after a while, so the machine's speed decides how
+    many are connected at once."""
     inside = ada.open()
     with socket.create_connection(inside.address("echo")) as stream:
         stream.settimeout(60)
@@ -211,13 +211,13 @@ def test_ten_thousand_strangers_who_say_nothing_leave_the_others_alone(
             peak = max(peak, open_files(realm))
             each = (memory_of(realm) - before) / peak
             print(f"{each:.0f} bytes for each of {peak} connections that were idle at once")
-            assert each < BEFORE_TLS
-            # Who is inside goes on, and so does the console.
+            assert each < BEFORE_TLS_BYTES
+            # The open grant and the console go on.
             stream.sendall(b"meanwhile")
             assert stream.recv(100) == b"meanwhile"
             assert realm.owner.get("/api/me").expect()["id"] == realm.owner.id
-            # Whoever says nothing is put out, and there is room.
-            idle[-1].settimeout(4 * PATIENCE)
+            # The gateway has ended the silent connections, so there is room.
+            idle[-1].settimeout(4 * HEAD_TIMEOUT_SECONDS)
             assert idle[-1].recv(1) == b""
             ada.run("connect", f"{HALL}:echo")
         finally:
@@ -228,12 +228,12 @@ def test_ten_thousand_strangers_who_say_nothing_leave_the_others_alone(
 
 
 def open_files(realm: Realm) -> int:
-    """How many files and connections the gateway has open."""
+    """The number of files and connections that the gateway has open."""
     return len(list(Path(f"/proc/{realm.gateway.program.process.pid}/fd").iterdir()))
 
 
 class Holder:
-    """A program of its own that holds idle connections."""
+    """A separate program that holds idle connections."""
 
     def __init__(self, realm: Realm, entry: Pass, count: int):
         self.process = subprocess.Popen(
@@ -246,16 +246,16 @@ class Holder:
         assert self.process.stdout.readline() == "held\n", "an idle connection was ended"
 
     def end(self) -> list[str]:
-        """Gives what else it said: nothing, if it still holds all of them."""
+        """Ends the program and returns its further lines: none, if no connection was lost."""
         said = self.process.communicate(timeout=60)[0].splitlines()
         assert self.process.returncode == 0
         return said
 
 
-def test_ten_thousand_guests_are_idle_inside_and_one_more_hears_that_it_is_full(
+def test_ten_thousand_idle_guests_stay_and_one_more_is_refused(
     echo: Echo, tmp_path: Path
 ):
-    """Ten thousand connections through their handshakes, and with an answer, at the same time."""
+    """Each of the ten thousand connections has done its handshake and got an answer."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     needed = CONNECTIONS + 2000
     assert hard == resource.RLIM_INFINITY or hard >= needed, (
@@ -281,19 +281,19 @@ def test_ten_thousand_guests_are_idle_inside_and_one_more_hears_that_it_is_full(
             assert open_files(realm) > CONNECTIONS
             each = (memory_of(realm) - before) / CONNECTIONS
             print(f"{each:.0f} bytes for each of {CONNECTIONS} idle connections inside")
-            assert each < AFTER_TLS
-            # The few places that are left, and then no more.
+            assert each < AFTER_TLS_BYTES
+            # A few places are left. After them, the next connection is refused.
             heads, context, late = [], tls(entry), []
             for _ in range(room - CONNECTIONS + 1):
                 late.append(enter(realm, entry, context))
                 late[-1].sendall(b"GET /grant HTTP/1.1\r\nHost: hall\r\n\r\n")
                 heads.append(late[-1].recv(65536).split(b"\r\n")[0])
             assert heads[0].startswith(b"HTTP/1.1 200") and heads[-1].startswith(b"HTTP/1.1 503")
-            # Who is inside goes on, and so does the console.
+            # The open grant and the console go on.
             stream.sendall(b"meanwhile")
             assert stream.recv(100) == b"meanwhile"
             assert realm.owner.get("/api/me").expect()["id"] == realm.owner.id
-            assert [holder.end() for holder in holders] == [[], []], "somebody idle was put out"
+            assert [holder.end() for holder in holders] == [[], []], "an idle connection was lost"
             for connection in late:
                 connection.close()
         while bob.try_to("connect", f"{HALL}:echo").returncode != 0:
@@ -302,7 +302,7 @@ def test_ten_thousand_guests_are_idle_inside_and_one_more_hears_that_it_is_full(
         assert "panicked" not in "\n".join(realm.gateway.program.lines)
 
 
-def test_one_connection_too_many_hears_why_and_who_is_inside_goes_on(echo: Echo, tmp_path: Path):
+def test_one_connection_too_many_is_refused_with_a_reason(echo: Echo, tmp_path: Path):
     few = 30
     offers = service("echo", echo.port) + f"[limits]\nconnections = {few}\n"
     with closing(Realm(tmp_path / "realm", offers)) as realm:
@@ -341,7 +341,7 @@ def read_to_end(stream: socket.socket) -> bytes:
     return got
 
 
-def test_idle_guests_cost_little_memory(realm: Realm, entry: Pass):
+def test_idle_guests_take_little_memory(realm: Realm, entry: Pass):
     (realm.data / "hello").write_text("hello")
     context, guests = tls(entry), []
     session = None
@@ -354,13 +354,13 @@ def test_idle_guests_cost_little_memory(realm: Realm, entry: Pass):
         guests.append(guest)
     each = (memory_of(realm) - before) / len(guests)
     print(f"{each:.0f} bytes for each idle guest")
-    assert each < AFTER_TLS
+    assert each < AFTER_TLS_BYTES
     for guest in guests:
         guest.close()
 
 
 class Moody(http.server.BaseHTTPRequestHandler):
-    """Stands before an object store, and answers 503 as long as it is told to."""
+    """A proxy before an object store, which answers 503 while a test wants it."""
 
     protocol_version = "HTTP/1.1"
 
@@ -402,7 +402,7 @@ class Moody(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def moody(tmp_path: Path):
-    """An object store that can be out of order; gives its front."""
+    """An object store that a test can make fail; returns the proxy."""
     store = ObjectStore(tmp_path / "objects", "lab")
     front = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moody)
     front.target, front.lock = ("127.0.0.1", store.port), threading.Lock()
@@ -416,7 +416,7 @@ def moody(tmp_path: Path):
     store.stop()
 
 
-def test_a_bucket_that_answers_503_is_asked_again_and_told_of_when_it_stays_down(
+def test_requests_to_a_failing_bucket_are_repeated_for_a_while(
     moody, tmp_path: Path
 ):
     store, secret = moody.store, tmp_path / "s3.secret"
@@ -427,7 +427,7 @@ def test_a_bucket_that_answers_503_is_asked_again_and_told_of_when_it_stays_down
         session = bob.open()
         big, back = tmp_path / "big", tmp_path / "back"
         big.write_bytes(os.urandom(20 * MEGABYTE))
-        # Every third request fails: nobody notices but the clock.
+        # Every third request fails. The commands succeed, and take longer.
         moody.flaky = True
         bob.run("put", big, f"{HALL}:data")
         bob.run("get", f"{HALL}:data/big", back)
@@ -435,7 +435,7 @@ def test_a_bucket_that_answers_503_is_asked_again_and_told_of_when_it_stays_down
         moody.flaky, moody.is_down = False, True
         listed = bob.try_to("ls", f"{HALL}:data")
         assert listed.returncode == 1 and "store is out of order" in listed.stderr, listed.stderr
-        # One that goes down in the middle keeps what it has until it is back.
+        # An upload keeps its parts while the store is down, and goes on afterwards.
         moody.is_down, moody.down_after = False, 4
         putting = bob.start("put", "--force", big, f"{HALL}:data/again")
         assert any("trying again" in line for line in putting.stderr)

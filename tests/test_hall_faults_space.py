@@ -1,4 +1,4 @@
-"""Disks that fill: a store's, a visitor's, the gateway's own. Each says so, and goes on afterwards."""
+"""The disk of a store, of a visitor and of the gateway is full. Each reports it, and works again later."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def disk(kind, tmp_path: Path):
 
 
 @ON_EVERY_KIND
-def test_a_store_that_is_full_says_so_and_goes_on_when_there_is_room(
+def test_a_full_store_refuses_and_works_again_when_there_is_room(
     kind, disk, tmp_path: Path
 ):
     data = disk.folder / "data"
@@ -40,11 +40,11 @@ def fill_a_store(disk, data: Path, ada: Guest, tmp_path: Path) -> None:
     small.write_bytes(os.urandom(3 * MEGABYTE))
     opened = ada.open()
     disk.fill(leaving=2 * MEGABYTE)
-    # In one piece: nothing of it stays, and what was there does.
+    # A small file is sent in one request: the new bytes are removed, and the old file stays.
     said = ada.refused("put", "--force", small, f"{HALL}:data", words="store is full")
     assert (data / "kept").read_text() == "as it was"
     assert list((data / ".hallway/uploads").iterdir()) == []
-    # One that can be resumed: what arrived waits for its rest, out of sight.
+    # A big upload can be resumed: the bytes that arrived stay, invisible, until the rest comes.
     said = ada.refused("put", big, f"{HALL}:data", words="store is full")
     assert "panicked" not in said and said.count("\n") < 4, said
     seen = [entry["name"] for entry in ada.json("ls", f"{HALL}:data")]
@@ -69,7 +69,7 @@ def fill_a_store(disk, data: Path, ada: Guest, tmp_path: Path) -> None:
 
 
 @ON_EVERY_KIND
-def test_a_visitor_whose_disk_is_full_keeps_what_came_and_goes_on(kind, disk, tmp_path: Path):
+def test_a_download_to_a_full_disk_goes_on_when_there_is_room(kind, disk, tmp_path: Path):
     with closing(Realm(tmp_path / "realm", store("data", tmp_path / "data"))) as realm:
         fill_a_visitor(disk, realm.guest("Ada", RIGHTS), tmp_path)
 
@@ -108,7 +108,7 @@ def fill_a_visitor(disk, ada: Guest, tmp_path: Path) -> None:
     fails("mirror", f"{HALL}:data/many", here / "many")
     for path in (here / "many").iterdir():
         is_part = path.name.startswith(".hallway-part-")
-        assert is_part or path.read_bytes() == (many / path.name).read_bytes(), f"half of {path}"
+        assert is_part or path.read_bytes() == (many / path.name).read_bytes(), f"{path} is unfinished"
     disk.free()
     done = ada.json("mirror", f"{HALL}:data/many", here / "many")
     assert done["failed"] == []
@@ -118,7 +118,7 @@ def fill_a_visitor(disk, ada: Guest, tmp_path: Path) -> None:
 
 
 @ON_EVERY_KIND
-def test_a_gateway_whose_disk_is_full_loses_nothing_that_it_acknowledged(kind, disk, tmp_path: Path):
+def test_a_gateway_with_a_full_disk_keeps_every_acknowledged_act(kind, disk, tmp_path: Path):
     with closing(Realm(disk.folder / "realm", "")) as realm:
         fill_a_gateway(disk, realm, tmp_path)
 
@@ -148,17 +148,17 @@ def fill_a_gateway(disk, realm: Realm, tmp_path: Path) -> None:
             refusal = answer
             break
         payloads.append(payload)
-    assert refusal, "it never was full"
+    assert refusal, "the disk did not become full"
     refusal.refused(503, "no-space")
     assert "disk" in refusal.json["detail"]
-    # It still says what it knows.
+    # The gateway can still be read.
     assert names(owner) == sorted(acknowledged)
     disk.free()
     owner.act("hall.create", hall="afterwards", title="There is room again")
     payload = os.urandom(20_000)
     after = device.send(device.compose(payload), payload)
     assert after.status == 201, after.body
-    # Also after a kill, in a log that grew out of the one before.
+    # The same after a kill, in a log that extends the earlier one.
     realm.gateway.kill()
     realm.gateway.start_again()
     assert names(owner) == sorted([*acknowledged, "afterwards"])

@@ -1,4 +1,4 @@
-"""Two organisations, each with a gateway, a certificate authority and a network of its own."""
+"""Two organisations, each with its own gateway, certificate authority and network."""
 
 import datetime
 import json
@@ -16,11 +16,11 @@ from cryptography.x509.oid import NameOID
 from gateway_process import LINK, Program
 from hall_place import HALL, HALLS, SERVES, Guest, free_port
 
-AGES = datetime.timedelta(days=365)
+ONE_YEAR = datetime.timedelta(days=365)
 
 
 class WebAuthority:
-    """A certificate authority for web servers, as a company runs one for itself."""
+    """A certificate authority for web servers, as a company runs one internally."""
 
     def __init__(self, name: str):
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -37,15 +37,15 @@ class WebAuthority:
             .issuer_name(self.name)
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - AGES)
-            .not_valid_after(now + AGES)
+            .not_valid_before(now - ONE_YEAR)
+            .not_valid_after(now + ONE_YEAR)
         )
         for extension in extensions:
             builder = builder.add_extension(extension, critical=True)
         return builder.sign(self.key, hashes.SHA256())
 
     def serve(self, host: str, folder: Path) -> None:
-        """Writes `web.pem` and `web.key` for a server of this name."""
+        """Writes `web.pem` and `web.key` for a server with this name."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         names = x509.SubjectAlternativeName([x509.DNSName(host)])
@@ -61,7 +61,7 @@ def run(*command: str) -> None:
 
 @dataclass
 class Site:
-    """Where one organisation stands."""
+    """The place of one organisation: its network and its host name."""
 
     realm: str
     address: str
@@ -78,14 +78,14 @@ class Site:
         return f"https://{self.host}" + ("" if self.port == 443 else f":{self.port}")
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Runs any program there, to its end."""
+        """Runs a program in the organisation's network, to its end."""
         arguments = [*self.within, *map(str, command)]
         return subprocess.run(arguments, capture_output=True, text=True, timeout=60)
 
 
 class Networks:
-    """A network for each of two organisations with a wire between them: namespaces of their own
-    for root, ports of their own on this machine for anybody else."""
+    """A network for each of two organisations, with a wire between them: for root, network namespaces;
+    for other users, separate ports on this machine."""
 
     def __init__(self) -> None:
         self.spaces: list[str] = []
@@ -120,14 +120,14 @@ class Networks:
         return sites
 
     def say(self, site: Site, host: str, address: str) -> None:
-        """Has a name lead elsewhere for one of the organisations, as who holds its DNS could."""
+        """Changes the address of a name for one of the organisations, as an attacker on its DNS could."""
         file = Path("/etc/netns") / self.spaces[self.sites.index(site)] / "hosts"
         lines = [line for line in file.read_text().splitlines() if line.split()[1] != host]
-        # In place, because running programs see this very file.
+        # The file is changed in place, because running programs see this very file.
         file.write_text("\n".join([*lines, f"{address} {host}"]) + "\n")
 
     def wire(self, state: str) -> None:
-        """Cuts the wire (`down`) or mends it (`up`); only root has one."""
+        """Cuts the wire (`down`) or mends it (`up`). Only root has a wire."""
         for space in self.spaces:
             name = f"hw{1 + self.spaces.index(space)}-{os.getpid()}"
             run("ip", "-n", space, "link", "set", name, state)
@@ -140,7 +140,7 @@ class Networks:
 
 
 class Api(Person):
-    """An owner who drives the API from where the organisation stands, by curl."""
+    """An owner who uses the API from the organisation's network, by curl."""
 
     def __init__(self, site: Site, roots: Path, link: str):
         self.site, self.roots = site, roots
@@ -161,7 +161,7 @@ class Api(Person):
         return Reply(int(status), {}, text.encode())
 
     def save(self, path: str, file: Path) -> None:
-        """Keeps what a GET gives, byte by byte."""
+        """Saves the body of a GET to a file, byte by byte."""
         self._curl(path, self.headers, "--fail", "-o", str(file))
 
     def _curl(self, path: str, headers: dict[str, str], *more: str) -> str:
@@ -174,7 +174,7 @@ class Api(Person):
 
 @dataclass(eq=False)
 class Organisation:
-    """A gateway, its owner Olga at her shell, Otto who uses the API, and whom he invites."""
+    """A gateway, its owner Olga at a shell, its owner Otto at the API, and the people whom he invites."""
 
     site: Site
     folder: Path
@@ -189,7 +189,7 @@ class Organisation:
         self.owner = self.person("Olga", "owner")
 
     def start(self, data: Path) -> None:
-        """Starts a gateway on `data`; a new realm if there is none yet."""
+        """Starts a gateway on `data`, and sets up a realm if there is none."""
         fresh = not data.exists()
         if fresh:
             data.mkdir(parents=True)
@@ -214,12 +214,12 @@ class Organisation:
         self.program.process.wait()
 
     def restart(self) -> None:
-        """Killed, and started again."""
+        """Kills the gateway and starts it again."""
         self.kill()
         self.start(self.data)
 
     def person(self, name: str, role: str = "member") -> Guest:
-        """Somebody new, with a software key."""
+        """A new person with a software key."""
         link = self.api.act("people.invite", name=name, role=role)["link"]
         home = self.folder / name
         person = Guest(
@@ -229,15 +229,15 @@ class Organisation:
         return person
 
     def partners(self) -> dict[str, dict]:
-        """What the owner sees of each partner."""
+        """Each partner, as the owner sees it."""
         return {row["realm"]: row for row in self.owner.json("hall", "partners")}
 
     def grants(self) -> list[dict]:
-        """What is open or was, newest first."""
+        """All grants, the newest first."""
         return self.api.get("/api/grants?limit=100").expect()["items"]
 
     def log_size(self) -> int:
-        """How many entries the log has: what was touched for is one more."""
+        """The number of entries of the log. Every touch adds one."""
         return int(self.api.get("/log/checkpoint").body.split(b"\n")[1])
 
     def close(self) -> None:
@@ -249,7 +249,7 @@ class Organisation:
 
 
 class TwoRealms:
-    """Alpha, which owns the data, and beta."""
+    """The organisations alpha, which has the data, and beta."""
 
     def __init__(self, folder: Path, offers: str = "", at_beta: str = ""):
         self.networks = Networks()
@@ -271,7 +271,7 @@ class TwoRealms:
         assert accepted["state"] == "active", accepted
 
     def share(self, rights: list[str]) -> None:
-        """Lets everybody of beta into alpha's hall."""
+        """Admits everybody of beta to alpha's hall."""
         guest = {"visitor": {"realm": self.beta.site.realm, "whom": {"role": "member"}}}
         self.alpha.api.act("hall.admit", hall=HALL, guest=guest, rights=rights)
 

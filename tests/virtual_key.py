@@ -1,5 +1,5 @@
-"""Security keys that are not there: Chromium's virtual authenticators (the DevTools protocol's
-WebAuthn domain), which answer as a key with a PIN does when it is touched at once."""
+"""Virtual security keys: Chromium's virtual authenticators (the WebAuthn domain of the DevTools protocol).
+They answer like a key with a PIN that is touched at once."""
 
 from playwright.sync_api import CDPSession, Page
 
@@ -13,7 +13,7 @@ class Keys:
         self._ids: list[str] = []
 
     def plug_in(self) -> int:
-        """Plugs a new key in; only this one is touched from now on. Gives its number."""
+        """Plugs a new key in, makes it the only key that is touched, and returns its number."""
         options = {
             "protocol": "ctap2",
             "ctap2Version": "ctap2_1",
@@ -29,7 +29,7 @@ class Keys:
         return len(self._ids) - 1
 
     def touch(self, number: int | None) -> None:
-        """Lets this key be touched whenever one is asked for, and no other; -1: the newest; None: none."""
+        """Touches only this key from now on; -1 means the newest key, None means no key."""
         if number == -1:
             number = len(self._ids) - 1
         for other, identifier in enumerate(self._ids):
@@ -39,7 +39,7 @@ class Keys:
             )
 
     def credentials(self, number: int) -> list[dict]:
-        """What this key holds."""
+        """The credentials on this key."""
         identifier = self._ids[number]
         answer = self._session.send("WebAuthn.getCredentials", {"authenticatorId": identifier})
         return answer["credentials"]

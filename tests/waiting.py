@@ -1,4 +1,4 @@
-"""Waiting for what a program does by itself."""
+"""Waits for an effect that a program brings about by itself."""
 
 import time
 from collections.abc import Callable
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T], seconds: float = 30) -> T:
-    """The first answer that is something, of a program that is about to get there by itself."""
+    """Calls `look` until its result is true, and returns that result."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
-        assert time.monotonic() < deadline, f"{look} found nothing within {seconds} s"
+        assert time.monotonic() < deadline, f"{look} had no result within {seconds} s"
         time.sleep(0.1)
     return found

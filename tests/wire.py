@@ -1,4 +1,4 @@
-"""A TCP proxy that stands for the network between two programs, and can be cut."""
+"""A TCP proxy that is the network between two programs, and can be cut."""
 
 import socket
 import threading
@@ -6,9 +6,9 @@ import time
 
 
 class Network:
-    """Connections to `port` lead to `target`, until somebody cuts them.
+    """Passes connections to `port` on to `target`, until a test cuts them.
 
-    `slow_to` says how many bytes a second go through each connection in each direction.
+    `slow_to` bounds the bytes per second through each connection in each direction.
     """
 
     def __init__(self, target: tuple[str, int], port: int = 0):
@@ -67,20 +67,20 @@ class Network:
             one.close()
 
     def wait_until_moved(self, more: int, seconds: float = 60) -> None:
-        """Waits until so many more bytes went through, in both directions together."""
+        """Waits until `more` further bytes have gone through, in both directions together."""
         with self._changed:
             aim = self.moved + more
-            assert self._changed.wait_for(lambda: self.moved >= aim, seconds), "nothing moves"
+            assert self._changed.wait_for(lambda: self.moved >= aim, seconds), "no more bytes go through"
 
     def cut(self) -> None:
-        """Breaks what is open, and lets nothing new through."""
+        """Breaks open connections, and accepts no new ones."""
         self._is_down = True
         with self._changed:
             open_now = list(self._open)
         self._end(*open_now)
 
     def mend(self) -> None:
-        """Lets new connections through."""
+        """Accepts new connections again."""
         self._is_down = False
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Two gateways of which one watches the other's log, and what a cosignature is, by its words alone."""
+"""Two gateways, one of which watches the other's log; and a check of cosignatures from their bytes alone."""
 
 import json
 from base64 import b64decode
@@ -11,14 +11,14 @@ from gateway_process import Gateway, GatewayAgain
 
 
 def add_to(folder: Path, table: str, **settings: str) -> None:
-    """One more `[[table]]` in a gateway's configuration."""
+    """Adds a `[[table]]` to a gateway's configuration."""
     lines = [f'{name} = "{value}"' for name, value in settings.items()]
     with (folder / "hallway.toml").open("a") as file:
         file.write("\n".join(["", f"[[{table}]]", *lines, ""]))
 
 
 class Watched:
-    """A log and its witness: two realms, each with an owner who is signed in."""
+    """A log and its witness: two realms, each with a signed-in owner."""
 
     def __init__(self, folder: Path):
         first = {name: Gateway(folder / name) for name in ("witness", "log")}
@@ -38,7 +38,7 @@ class Watched:
             assert gateway.stop() == 0, "\n".join(gateway.lines)
 
     def grow(self, entries: int) -> int:
-        """Lets the log's owner do something; gives the log's size."""
+        """Adds entries to the log by acts of its owner. Returns the log's size."""
         for number in range(entries):
             self.owners["log"].act("people.invite", name=f"Guest {number}", role="member")
         return self.size()
@@ -47,18 +47,18 @@ class Watched:
         return int(self.log.get("/log/checkpoint").split(b"\n")[1])
 
     def asked(self) -> dict:
-        """How the log's gateway stands with its witness, after it asked it."""
+        """The state of the log's gateway with its witness, after it has asked the witness."""
         return self.owners["log"].post("/api/witness/ask").expect()["witnesses"][0]
 
     def seen(self) -> dict:
-        """What the witness knows of the log."""
+        """The state of the log, as the witness knows it."""
         [log] = self.owners["witness"].get("/api/witness").expect()["witnessed"]
         return log
 
 
 def cosigned_at(note: str, vkey: str) -> int | None:
-    """When the witness of this key cosigned a checkpoint (c2sp.org/tlog-cosignature), seconds since
-    1970; nothing when it did not."""
+    """The time (seconds since 1970) at which the witness with this key cosigned a checkpoint
+    (c2sp.org/tlog-cosignature), or None if it did not."""
     name, key_id, key = vkey.split("+", 2)
     public = b64decode(key)
     assert public[0] == 4

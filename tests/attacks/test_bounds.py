@@ -1,4 +1,4 @@
-"""What one stranger, or one person, can make a gateway spend: bytes, time, places, rows."""
+"""How many bytes, seconds, places and rows one stranger or one person can make a gateway spend."""
 
 import http.client
 import json
@@ -18,8 +18,8 @@ from http2_peer import CANCEL, CONTINUATION, GOAWAY, HEADERS, PING, RST_STREAM, 
 from process_memory import MIB, most_bytes
 from soft_device import Device, Maker
 
-# Numbers for what stands in braces in the paths of the description.
-NOWHERE = {
+# Values for the parameters in the paths of the API description. They name nothing that exists.
+NO_SUCH_THING = {
     "id": "00000000-0000-7000-8000-000000000000",
     "hash": "00" * 32,
     "name": "none",
@@ -28,36 +28,36 @@ NOWHERE = {
     "store": "none",
     "path": "none",
 }
-#: What is read as it comes, once it is known who sends it: others are refused before.
-STREAMED = "/api/device/transactions"
-LARGE = 20 * MIB
+#: A body that the gateway reads as a stream once it knows the sender. It refuses other senders first.
+STREAMED_PATH = "/api/device/transactions"
+LARGE_BYTES = 20 * MIB
 
 
 @pytest.fixture
-def owner_of(gateway: Gateway) -> Person:
-    """The owner of a gateway that nobody else has used: its memory is its own."""
+def lone_owner(gateway: Gateway) -> Person:
+    """The owner of a gateway that no other test uses, so that its memory can be measured."""
     return Person.owner(gateway)
 
 
 @pytest.fixture
-def camera(owner_of: Person) -> Device:
+def camera(lone_owner: Person) -> Device:
     maker = Maker()
-    owner_of.act("maker.add", name=maker.name, certificate=maker.pem)
-    camera = Device(owner_of.origin, maker, "CAM-1")
-    camera.enrol(owner_of)
+    lone_owner.act("maker.add", name=maker.name, certificate=maker.pem)
+    camera = Device(lone_owner.origin, maker, "CAM-1")
+    camera.enrol(lone_owner)
     return camera
 
 
 def posts(gateway: Gateway) -> list[str]:
-    """The path of every POST route that the description has."""
+    """The path of every POST route in the API description."""
     paths = json.loads(gateway.get("/openapi.json"))["paths"]
-    found = [path.format(**NOWHERE) for path, methods in paths.items() if "post" in methods]
+    found = [path.format(**NO_SUCH_THING) for path, methods in paths.items() if "post" in methods]
     assert len(found) > 25
     return found
 
 
 def begin(caller: Caller, path: str, length: int, body: bytes = b"") -> socket.socket:
-    """A POST whose body is `length` bytes, of which only `body` comes."""
+    """Sends a POST that announces a body of `length` bytes, but sends only `body` of it."""
     place = urlsplit(caller.origin)
     connection = socket.create_connection((place.hostname, place.port), timeout=60)
     session = "".join(f"{name}: {value}\r\n" for name, value in caller.headers.items())
@@ -70,38 +70,38 @@ def begin(caller: Caller, path: str, length: int, body: bytes = b"") -> socket.s
 
 
 def answer(connection: socket.socket) -> tuple[int, dict]:
-    """Status and problem of the answer."""
+    """The status and the problem that the gateway answers."""
     with closing(connection):
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         return answer.status, json.loads(answer.read())
 
 
-def test_no_post_waits_for_ever_for_its_body(gateway: Gateway, owner_of: Person):
-    waiting = {path: begin(owner_of, path, 20, b"{") for path in posts(gateway)}
+def test_every_post_ends_when_its_body_does_not_come(gateway: Gateway, lone_owner: Person):
+    waiting = {path: begin(lone_owner, path, 20, b"{") for path in posts(gateway)}
     for path, connection in waiting.items():
         status, problem = answer(connection)
-        if path == STREAMED:
+        if path == STREAMED_PATH:
             assert status == 400, path
         else:
             assert (status, problem["code"]) == (408, "too-slow"), path
 
 
-def test_no_post_takes_what_it_says_is_ten_megabytes(gateway: Gateway, owner_of: Person):
+def test_every_post_refuses_an_announced_body_of_ten_megabytes(gateway: Gateway, lone_owner: Person):
     for path in posts(gateway):
-        status, problem = answer(begin(owner_of, path, 10 * MIB))
-        if path == STREAMED:
+        status, problem = answer(begin(lone_owner, path, 10 * MIB))
+        if path == STREAMED_PATH:
             assert status == 400, path
         else:
             assert (status, problem["code"]) == (413, "too-large"), path
 
 
-def test_strangers_are_refused_before_their_body_came(gateway: Gateway, owner_of: Person):
+def test_strangers_are_refused_before_their_body_arrives(gateway: Gateway, lone_owner: Person):
     status, problem = answer(begin(Caller(gateway.origin), "/api/acts", 20, b"{"))
     assert (status, problem["code"]) == (401, "sign-in")
 
 
-#: Heads as long as they may be: one field, and as many as fit.
+#: Request heads close to the bound: one long field, or as many fields as fit.
 ONE_FIELD = {"x-long": "x" * 12_000}
 LONG_FIELD = {"x-long": "x" * 60_000}
 MANY_FIELDS = {f"x-{number}": "x" for number in range(1_500)}
@@ -121,88 +121,88 @@ MANY_FIELDS = {f"x-{number}": "x" for number in range(1_500)}
     ],
     ids=lambda value: f"{len(value)} fields" if isinstance(value, dict) else str(value),
 )
-def test_answers_that_nobody_reads_stay_few_in_memory(
+def test_unread_answers_take_bounded_memory(
     gateway: Gateway,
-    owner_of: Person,
+    lone_owner: Person,
     path: str,
     signed_in: bool,
     peers: int,
     each: int,
     more: dict[str, str],
 ):
-    """A window of 0 for each stream: an answer can be made, and not be sent.
+    """Each stream has a window of 0: the gateway can make an answer, but can't send it.
 
-    Of the bound, 64 MiB are what may be unread; the rest is for the connections themselves, for
-    requests that are looked at, and for what the allocator keeps.
+    Unread answers may take 64 MiB of the bound. The rest is for the connections, for requests being
+    handled, and for memory that the allocator keeps.
     """
     gateway.get("/openapi.json")
     before = most_bytes(gateway)
-    fields = {"authorization": owner_of.headers["Authorization"]} if signed_in else {}
+    fields = {"authorization": lone_owner.headers["Authorization"]} if signed_in else {}
     fields |= more
     idle = [Peer(gateway.origin, 0, **fields) for _ in range(peers)]
     for peer in idle:
-        # The gateway may have ended the connection.
+        # The gateway may have closed the connection.
         with suppress(ConnectionError):
             peer.send(b"".join(peer.asking(path) for _ in range(each)))
     begun = 0
     for peer in idle:
         begun += peer.heads(each)
-        # Whoever reads is served all the time; one who asks for that much is told to wait.
-        assert owner_of.get("/api/me").status in ((200, 429) if signed_in else (200,))
-    assert begun > each, "more than one peer was answered"
+        # A peer that reads is always served; a peer that asks for too much gets 429.
+        assert lone_owner.get("/api/me").status in ((200, 429) if signed_in else (200,))
+    assert begun > each, "only one peer was answered"
     grown = most_bytes(gateway) - before
-    assert grown < 200 * MIB, f"{grown / MIB:.0f} MiB"
+    assert grown < 200 * MIB, f"memory grew by {grown / MIB:.0f} MiB"
     for peer in idle:
         peer.close()
 
 
-def test_payloads_that_nobody_reads_are_not_in_memory(
-    gateway: Gateway, owner_of: Person, camera: Device
+def test_unread_payloads_are_not_kept_in_memory(
+    gateway: Gateway, lone_owner: Person, camera: Device
 ):
-    payload = os.urandom(LARGE)
+    payload = os.urandom(LARGE_BYTES)
     camera.send(camera.compose(payload), payload).expect_bytes(201)
-    hash = owner_of.get("/api/transactions").expect()["items"][0]["evidence"]
+    hash = lone_owner.get("/api/transactions").expect()["items"][0]["evidence"]
     path = f"/api/transactions/{hash}/payload"
     before = most_bytes(gateway)
     place = urlsplit(gateway.origin)
     unread = []
     for _ in range(24):
         connection = socket.create_connection((place.hostname, place.port), timeout=20)
-        session = owner_of.headers["Authorization"]
+        session = lone_owner.headers["Authorization"]
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: {session}\r\n\r\n".encode()
         )
         assert connection.recv(12) == b"HTTP/1.1 200"
         unread.append(connection)
-    assert owner_of.get(path).expect_bytes(200) == payload
+    assert lone_owner.get(path).expect_bytes(200) == payload
     grown = most_bytes(gateway) - before
-    assert grown < 100 * MIB, f"{grown / MIB:.0f} MiB"
+    assert grown < 100 * MIB, f"memory grew by {grown / MIB:.0f} MiB"
     for connection in unread:
         connection.close()
 
 
-def test_thumbnails_of_one_picture_cost_as_much_as_one(
-    gateway: Gateway, owner_of: Person, camera: Device
+def test_many_thumbnails_of_one_picture_take_the_memory_of_one(
+    gateway: Gateway, lone_owner: Person, camera: Device
 ):
-    # What follows a picture belongs to its bytes.
-    picture = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes() + bytes(LARGE)
+    # Bytes after the end of the JPEG data belong to the file.
+    picture = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes() + bytes(LARGE_BYTES)
     signed = camera.compose(picture, media_type="image/jpeg", file_name="cat.jpg")
     camera.send(signed, picture).expect_bytes(201)
-    hash = owner_of.get("/api/transactions").expect()["items"][0]["evidence"]
+    hash = lone_owner.get("/api/transactions").expect()["items"][0]["evidence"]
     before = most_bytes(gateway)
     with ThreadPoolExecutor(16) as together:
         small = list(
             together.map(
-                lambda _: owner_of.get(f"/api/transactions/{hash}/thumbnail").expect_bytes(200),
+                lambda _: lone_owner.get(f"/api/transactions/{hash}/thumbnail").expect_bytes(200),
                 range(48),
             )
         )
     assert len(set(small)) == 1 and small[0].startswith(b"\xff\xd8\xff")
     grown = most_bytes(gateway) - before
-    assert grown < 100 * MIB, f"{grown / MIB:.0f} MiB"
-    # The picture with its evidence is the picture, and the evidence.
-    carrying = owner_of.get(f"/api/transactions/{hash}/signed").expect_bytes(200)
-    assert len(carrying) > len(picture) and carrying.endswith(bytes(LARGE))
+    assert grown < 100 * MIB, f"memory grew by {grown / MIB:.0f} MiB"
+    # The signed file is the picture with the evidence inside.
+    carrying = lone_owner.get(f"/api/transactions/{hash}/signed").expect_bytes(200)
+    assert len(carrying) > len(picture) and carrying.endswith(bytes(LARGE_BYTES))
 
 
 def rows(gateway: Gateway, table: str) -> int:
@@ -210,32 +210,32 @@ def rows(gateway: Gateway, table: str) -> int:
         return database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
 
 
-def test_a_device_that_announces_itself_again_and_again_leaves_one_row(
-    gateway: Gateway, owner_of: Person
+def test_repeated_announcements_of_a_device_leave_one_row(
+    gateway: Gateway, lone_owner: Person
 ):
     maker = Maker()
-    owner_of.act("maker.add", name=maker.name, certificate=maker.pem)
-    device = Device(owner_of.origin, maker, "CAM-2")
+    lone_owner.act("maker.add", name=maker.name, certificate=maker.pem)
+    device = Device(lone_owner.origin, maker, "CAM-2")
     codes = []
     for _ in range(50):
         device.factory_reset()
         codes.append(device.code())
     assert rows(gateway, "announcement") == 1
-    # The code that it shows now is good, and no other.
+    # Only the newest code works.
     for code in codes[-3:-1]:
-        owner_of.post("/api/devices/code", {"code": code}).refused(404, "not-found")
-    device.id = owner_of.act("device.claim", code=codes[-1])["device"]["id"]
+        lone_owner.post("/api/devices/code", {"code": code}).refused(404, "not-found")
+    device.id = lone_owner.act("device.claim", code=codes[-1])["device"]["id"]
     assert device.status().expect()["state"] == "registered"
 
 
 class Watch:
-    """Tells whether anything was written to the database of a gateway."""
+    """Tells whether the database of a gateway has changed."""
 
     def __init__(self, gateway: Gateway):
         self.database = sqlite3.connect(f"file:{gateway.folder}/hallway.db?mode=ro", uri=True)
 
     def version(self) -> int:
-        """Another one after each commit of another connection that changed something."""
+        """SQLite's `data_version`: it changes when another connection commits a change."""
         return self.database.execute("PRAGMA data_version").fetchone()[0]
 
 
@@ -246,8 +246,8 @@ def watch(gateway: Gateway) -> Iterator[Watch]:
     watch.database.close()
 
 
-def test_a_device_that_may_send_nothing_writes_nothing_by_asking(
-    owner_of: Person, camera: Device, watch: Watch
+def test_refused_requests_of_a_device_write_nothing(
+    lone_owner: Person, camera: Device, watch: Watch
 ):
     for change, state in [
         ("suspend", "suspended"),
@@ -255,7 +255,7 @@ def test_a_device_that_may_send_nothing_writes_nothing_by_asking(
         ("report_stolen", "stolen"),
         ("retire", "retired"),
     ]:
-        owner_of.act(f"device.{change}", device=camera.id)
+        lone_owner.act(f"device.{change}", device=camera.id)
         camera.status().expect()
         before = watch.version()
         for _ in range(30):
@@ -263,7 +263,7 @@ def test_a_device_that_may_send_nothing_writes_nothing_by_asking(
         assert watch.version() == before, state
 
 
-def test_a_number_that_was_used_is_refused_before_its_payload_is_stored(
+def test_a_used_sequence_number_is_refused_before_the_payload_is_stored(
     gateway: Gateway, camera: Device
 ):
     first = os.urandom(20_000)
@@ -277,7 +277,7 @@ def test_a_number_that_was_used_is_refused_before_its_payload_is_stored(
 
 
 def ended(peer: Peer) -> bool:
-    """Whether the connection was ended by the other side."""
+    """Whether the gateway has closed the connection."""
     try:
         while got := peer.read():
             if got[0] == GOAWAY:
@@ -288,7 +288,7 @@ def ended(peer: Peer) -> bool:
 
 
 def send_all(peer: Peer, frames: Iterator[bytes]) -> None:
-    """Sends as long as the other side takes it."""
+    """Sends frames until the gateway takes no more."""
     try:
         for each in frames:
             peer.send(each)
@@ -296,8 +296,8 @@ def send_all(peer: Peer, frames: Iterator[bytes]) -> None:
         pass
 
 
-def test_requests_that_are_reset_at_once_end_the_connection(gateway: Gateway):
-    """CVE-2023-44487."""
+def test_a_flood_of_reset_requests_ends_the_connection(gateway: Gateway):
+    """Rapid reset, CVE-2023-44487."""
     peer = Peer(gateway.origin)
     reset = CANCEL.to_bytes(4)
     send_all(
@@ -309,7 +309,7 @@ def test_requests_that_are_reset_at_once_end_the_connection(gateway: Gateway):
 
 
 @pytest.mark.parametrize("kind", ["continuation", "ping", "long head"])
-def test_a_flood_of_frames_costs_little(gateway: Gateway, kind: str):
+def test_a_flood_of_frames_takes_little_memory(gateway: Gateway, kind: str):
     before = most_bytes(gateway)
     peer = Peer(gateway.origin)
     peer.socket.settimeout(3)
@@ -330,7 +330,7 @@ def test_a_flood_of_frames_costs_little(gateway: Gateway, kind: str):
         assert ended(peer) or peer.heads(1) == 1
     peer.close()
     grown = most_bytes(gateway) - before
-    assert grown < 40 * MIB, f"{grown / MIB:.0f} MiB"
+    assert grown < 40 * MIB, f"memory grew by {grown / MIB:.0f} MiB"
     assert gateway.get("/healthz") == b"ok\n"
 
 
@@ -340,28 +340,28 @@ def follow(caller: Caller) -> tuple[http.client.HTTPConnection, http.client.HTTP
     return connection, connection.getresponse()
 
 
-def test_one_person_follows_so_many_streams_and_leaves_room_for_others(owner_of: Person):
-    mia = owner_of.invite("Mia")
-    followed = [follow(owner_of) for _ in range(16)]
+def test_one_person_follows_at_most_sixteen_streams(lone_owner: Person):
+    mia = lone_owner.invite("Mia")
+    followed = [follow(lone_owner) for _ in range(16)]
     assert {answer.status for _, answer in followed} == {200}
-    connection, refused = follow(owner_of)
+    connection, refused = follow(lone_owner)
     assert (refused.status, json.loads(refused.read())["code"]) == (429, "too-many")
     assert int(refused.headers["Retry-After"]) > 0
     connection.close()
     others, answer = follow(mia)
     assert answer.status == 200
     others.close()
-    # A place is free again when its stream ends.
+    # The place is free again when the stream ends.
     for connection, _ in followed:
         connection.close()
     while True:
-        connection, answer = follow(owner_of)
+        connection, answer = follow(lone_owner)
         connection.close()
         if answer.status == 200:
             break
 
 
-def test_everything_in_the_description_states_its_bounds(gateway: Gateway):
+def test_every_operation_of_the_description_states_its_bounds(gateway: Gateway):
     paths = json.loads(gateway.get("/openapi.json"))["paths"]
     for path, methods in paths.items():
         for method, operation in methods.items():

@@ -1,8 +1,8 @@
-"""An operator writes rows into the database: whoever comes in by them signs for nobody.
+"""An operator writes rows into the database. The people whom such a row lets in can sign no evidence
+that a verifier accepts.
 
-What somebody signs is accepted by the gateway, which believes its database. Whoever checks the
-evidence believes none of it: a key counts because people who were entitled to it signed for it, down
-to the set-up of the realm.
+The gateway accepts their signatures, because it believes its database. A verifier does not: it accepts
+a key only if entitled people signed for it, back to the set-up of the realm.
 """
 
 import json
@@ -27,7 +27,7 @@ CAT = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes()
 
 @dataclass
 class Operator:
-    """Whoever can write into the gateway's database, but holds nobody's key."""
+    """An attacker who can write into the gateway's database, but holds no person's key."""
 
     folder: Path
 
@@ -41,7 +41,7 @@ class Operator:
             return database.execute(sql, values).fetchall()
 
     def plant_link(self, gateway: Gateway, purpose: str, token: bytes | None = None, **cells: object) -> str:
-        """A one-time link that nobody signed for."""
+        """Makes a one-time link that nobody signed for."""
         token = token or os.urandom(32)
         now = time.time_ns() // 1_000_000
         row = {
@@ -59,7 +59,7 @@ class Operator:
 
 @dataclass
 class Checked:
-    """What `hallway verify` says."""
+    """The result of `hallway verify`."""
 
     code: int
     said: str
@@ -86,7 +86,7 @@ class Checked:
 
 @dataclass
 class Verifier:
-    """Somebody elsewhere, who has the trust file and what they are handed."""
+    """Somebody on another machine, who has the trust file and the evidence."""
 
     folder: Path
     gateway: Gateway
@@ -127,7 +127,7 @@ def verifier(house: Gateway, owner: Person, tmp_path_factory: pytest.TempPathFac
 
 
 def newest(person: Person, act: str | None = None) -> bytes:
-    """The bundle of the last evidence that this person sees, of an act if one is named."""
+    """The bundle of the newest evidence that this person sees; of that act, if `act` names one."""
     rows = person.get("/api/evidence?limit=10").expect()["items"]
     row = next(row for row in rows if act in (None, row["act"]))
     return person.get(f"/api/receipts/{row['hash']}").expect_bytes(200)
@@ -138,14 +138,14 @@ def receipts_of(bundle: bytes) -> list[bytes]:
 
 
 def link_of(link: str) -> str:
-    """The hash that a statement names of a link."""
+    """The hash of a link, as a statement names it."""
     return sha256(unb64(link.split("#")[1])).hexdigest()
 
 
-# What is lawful holds, and is told down to the set-up.
+# Lawful chains hold. The verifier tells each step, back to the set-up.
 
 
-def test_a_lawful_chain_holds_and_is_told(owner: Person, verifier: Verifier):
+def test_a_lawful_chain_holds_and_the_verifier_tells_its_steps(owner: Person, verifier: Verifier):
     trust = json.loads(verifier.trust.read_text())
     first = [row for row in owner.pages("/api/evidence") if row["log_index"] == 0]
     assert trust["set_up"] == first[0]["hash"]
@@ -160,7 +160,7 @@ def test_a_lawful_chain_holds_and_is_told(owner: Person, verifier: Verifier):
         "(entry 0).",
     )
     assert "It does not show whether somebody named here was suspended" in told[-1]
-    # A further key, a recovered one, and a role that was given later.
+    # A further key, a recovered key, and a role that was given later.
     nina.key = nina.add_key()
     nina.sign_in()
     nina.act("web.add_key")
@@ -181,24 +181,24 @@ def test_a_lawful_chain_holds_and_is_told(owner: Person, verifier: Verifier):
     assert chain == ["recovered", "set_up", "promoted"]
 
 
-def test_a_key_of_an_owner_of_before_a_change_needs_nothing_more(owner: Person, verifier: Verifier):
-    """What was taken away later is not claimed to be absent."""
+def test_a_key_from_a_former_owner_stays_valid(owner: Person, verifier: Verifier):
+    """The verifier does not claim that nobody has lost a role since."""
     wim = owner.invite("Wim", "owner")
     ulla = wim.invite("Ulla")
     owner.act("people.change_role", person=wim.id, role="member")
     ulla.act("web.add_key")
     verifier.check_bytes(newest(ulla)).holds("Wim invited Ulla as member on ")
-    # The further key of somebody whose role is a lesser one by now.
+    # A further key for a person who has a lesser role now.
     wim.key = wim.add_key()
     wim.sign_in()
     wim.act("web.add_key")
     verifier.check_bytes(newest(wim)).holds("Signed by Wim (member): ")
 
 
-# What a row let in is nobody's.
+# A row in the database entitles nobody.
 
 
-def test_whom_a_row_invited_signs_for_nobody(
+def test_an_invitation_written_into_the_database_entitles_nobody(
     house: Gateway, operator: Operator, owner: Person, verifier: Verifier
 ):
     link = operator.plant_link(house, "invitation", name="Mallory", role="owner")
@@ -208,23 +208,23 @@ def test_whom_a_row_invited_signs_for_nobody(
     evidence = newest(mallory)
     found = verifier.check_bytes(evidence)
     found.lacks("the invitation of Mallory", "the act people.invite", link_of(link))
-    # Who accepts that gets it, and is told what was not shown.
+    # With --without-chain the evidence holds, and the report says which part was not shown.
     told = verifier.check_bytes(evidence, "--without-chain").holds(
         "a key registered as Mallory’s (owner) that nobody is shown to have allowed",
         "Not shown: nothing here shows that the invitation of Mallory happened",
     )
     assert not any("Signed by Mallory" in sentence for sentence in told)
-    # Whoever Mallory invites comes in by Mallory.
+    # Marc's key depends on Mallory's invitation, which nobody signed.
     marc = mallory.invite("Marc")
     marc.act("web.add_key")
     verifier.check_bytes(newest(marc)).lacks("the invitation of Mallory")
-    # The gateway's own page says so, too.
+    # The gateway's own page says the same.
     row = mallory.get("/api/evidence?limit=1").expect()["items"][0]
     shown = mallory.get(f"/api/evidence/{row['hash']}/explanation").expect()
     assert shown["holds"] is False and shown["failure"]["step"] == "people.1"
 
 
-def test_a_lawful_act_allows_no_link_but_its_own(
+def test_a_lawful_act_allows_only_its_own_link(
     house: Gateway, operator: Operator, owner: Person, verifier: Verifier
 ):
     owner.invite("Piet", "owner")
@@ -237,7 +237,7 @@ def test_a_lawful_act_allows_no_link_but_its_own(
     verifier.check_bytes(newest(mallory)).lacks("the invitation of Piet", link_of(link))
 
 
-def test_a_role_that_was_written_into_an_invitation_is_not_what_was_signed(
+def test_a_role_changed_in_an_invitation_row_is_refused(
     house: Gateway, operator: Operator, owner: Person, verifier: Verifier
 ):
     link = owner.act("people.invite", name="Greta", role="member")["link"]
@@ -248,7 +248,7 @@ def test_a_role_that_was_written_into_an_invitation_is_not_what_was_signed(
     verifier.check_bytes(newest(greta)).lacks("names the role member")
 
 
-def test_a_name_that_was_written_into_an_invitation_is_not_what_was_signed(
+def test_a_name_changed_in_an_invitation_row_is_refused(
     house: Gateway, operator: Operator, owner: Person, verifier: Verifier
 ):
     link = owner.act("people.invite", name="Henk", role="member")["link"]
@@ -258,7 +258,7 @@ def test_a_name_that_was_written_into_an_invitation_is_not_what_was_signed(
     verifier.check_bytes(newest(henk)).lacks("names the name Henk")
 
 
-def test_a_role_that_was_written_into_a_person_allows_nothing(
+def test_a_role_changed_in_a_person_row_allows_nothing(
     house: Gateway, operator: Operator, owner: Person, verifier: Verifier
 ):
     lena = owner.invite("Lena")
@@ -267,12 +267,12 @@ def test_a_role_that_was_written_into_a_person_allows_nothing(
     verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner")
     nick.act("web.add_key")
     verifier.check_bytes(newest(nick)).lacks("Lena needed the role owner for the invitation of Nick")
-    # Nor does a further key bring it.
+    # A further key does not give her the role.
     lena.key = lena.add_key()
     lena.sign_in()
     lena.act("web.add_key")
     verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner for their further key")
-    # Nor that somebody says so whom she let in. She can't herself: the row says that she has the role.
+    # Neither does an act of a person whom she let in. She can't do the act herself: her row has the role.
     herself = {"act": "people.change_role", "person": lena.id, "role": "owner"}
     lena.post("/api/acts/statement", herself).refused(409, "same-role")
     for role in ("member", "owner"):
@@ -288,7 +288,7 @@ def test_a_role_that_was_written_into_a_person_allows_nothing(
         ("additional", "Olga’s permission for a further key"),
     ],
 )
-def test_a_row_makes_nobody_an_owner_who_was_there_before(
+def test_a_link_written_into_the_database_gives_no_key_of_the_owner(
     purpose: str,
     words: str,
     tmp_path: Path,
@@ -306,12 +306,12 @@ def test_a_row_makes_nobody_an_owner_who_was_there_before(
 
 
 def set_up_again(gateway: Gateway, operator: Operator) -> Person:
-    """Another owner, after all others were written out of the realm."""
+    """Makes another owner, after every owner was made a member in the database."""
     operator.write("UPDATE person SET role = 'member' WHERE role = 'owner'")
     return Person(gateway.origin, operator.plant_link(gateway, "setup"), "Mallory")
 
 
-def test_there_is_one_set_up_and_it_is_the_first_entry(tmp_path: Path, gateway: Gateway):
+def test_only_the_first_entry_of_the_log_is_the_set_up(tmp_path: Path, gateway: Gateway):
     Person.owner(gateway)
     operator, verifier = Operator(gateway.folder), Verifier(tmp_path, gateway)
     verifier.export()
@@ -319,13 +319,13 @@ def test_there_is_one_set_up_and_it_is_the_first_entry(tmp_path: Path, gateway: 
     mallory.act("web.add_key")
     evidence = newest(mallory)
     verifier.check_bytes(evidence).lacks("Mallory’s key claims to be that of the set-up")
-    # The trust file of today says the same, and one that names none demands the first entry.
+    # A trust file exported now is the same; one that names no set-up demands the first entry.
     trust = json.loads(verifier.trust.read_text())
     verifier.export()
     assert json.loads(verifier.trust.read_text()) == trust
     verifier.trust.write_text(json.dumps(without_set_up(trust)))
     verifier.check_bytes(evidence).lacks("of the log, and the set-up is its first")
-    # Where a realm was lawfully set up anew, its trust file says so by name.
+    # If a realm was lawfully set up anew, its trust file names the new set-up.
     row = next(row for row in mallory.pages("/api/evidence") if row["act"] == "web.register_key")
     verifier.trust.write_text(json.dumps(trust | {"set_up": row["hash"]}))
     verifier.check_bytes(evidence).holds("Mallory set up the realm")
@@ -335,7 +335,7 @@ def without_set_up(trust: dict) -> dict:
     return {name: value for name, value in trust.items() if name != "set_up"}
 
 
-def test_the_trust_file_takes_the_set_up_from_the_log_and_not_from_a_row(gateway: Gateway):
+def test_the_trust_file_takes_the_set_up_from_the_log(gateway: Gateway):
     Person.owner(gateway)
     operator = Operator(gateway.folder)
     mallory = set_up_again(gateway, operator)
@@ -345,8 +345,8 @@ def test_the_trust_file_takes_the_set_up_from_the_log_and_not_from_a_row(gateway
     mallory.get("/api/trust").refused(500, "internal")
 
 
-def test_nothing_is_borrowed_from_another_realms_log(tmp_path: Path, gateway: Gateway):
-    """The operator runs a realm of the same name and invites there, lawfully, by the same link."""
+def test_receipts_of_another_realms_log_are_refused(tmp_path: Path, gateway: Gateway):
+    """The operator runs another realm of the same name and invites there, lawfully, by the same link."""
     owner = Person.owner(gateway)
     for number in range(3):
         owner.act("people.invite", name=f"Guest {number}", role="member")
@@ -374,7 +374,7 @@ def test_nothing_is_borrowed_from_another_realms_log(tmp_path: Path, gateway: Ga
     assert spliced.code == 1 and spliced.report["failure"]["step"] == "log.1", spliced.said
 
 
-def test_a_device_that_a_row_made_somebodys_proves_no_owner(
+def test_a_device_of_a_planted_owner_proves_no_owner(
     house: Gateway,
     operator: Operator,
     owner: Person,
@@ -399,7 +399,7 @@ def test_a_device_that_a_row_made_somebodys_proves_no_owner(
 
 
 def signed_picture(camera: Device, owner: Person, file: Path) -> Path:
-    """A picture that the camera took, with its evidence inside."""
+    """Takes a picture with the camera and saves it, with its evidence, to `file`."""
     signed = camera.compose(CAT, media_type="image/jpeg", file_name=file.name)
     camera.send(signed, CAT, Content_Type="image/jpeg").expect_bytes(201)
     row = owner.get("/api/transactions?limit=1").expect()["items"][0]
@@ -407,18 +407,18 @@ def signed_picture(camera: Device, owner: Person, file: Path) -> Path:
     return file
 
 
-def test_what_is_left_out_of_a_chain_is_named(owner: Person, verifier: Verifier):
+def test_a_chain_without_one_of_its_receipts_is_refused(owner: Person, verifier: Verifier):
     mara = owner.invite("Mara")
     mara.act("web.add_key")
     receipts = receipts_of(newest(mara))
     verifier.check_bytes(cbor.encode({"receipts": receipts})).holds("Olga invited Mara")
-    # The subject, Mara's registration, the invitation, the set-up.
+    # The receipts are the act, Mara's registration, the invitation, the set-up.
     assert len(receipts) == 4
     for left_out, step in [(1, "chain.2"), (2, "people.1"), (3, "people.4")]:
         fewer = [receipt for at, receipt in enumerate(receipts) if at != left_out]
         found = verifier.check_bytes(cbor.encode({"receipts": fewer}))
         assert found.code == 1 and not found.report["holds"], (left_out, step, found.said)
-    # What it does not rest on is not carried along: here what Mara did before.
+    # A receipt that the act does not rest on is refused: here Mara's earlier act.
     mara.act("web.add_key")
     later = receipts_of(newest(mara))
     found = verifier.check_bytes(cbor.encode({"receipts": [later[0], receipts[0], *later[1:]]}))

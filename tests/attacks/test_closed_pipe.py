@@ -1,4 +1,4 @@
-"""A reader that goes away meets a quiet end, and stops no server."""
+"""If the reader of a pipe goes away, a command ends quietly and a server goes on."""
 
 import os
 import re
@@ -12,8 +12,8 @@ from gateway_process import GatewayAgain, Gateway, hallway
 from hall_place import Realm, store
 from software_key import PASSPHRASE
 
-# What ends programs whose output nobody reads; a shell shows 128 more.
-ENDS = {0, -signal.SIGPIPE, 128 + signal.SIGPIPE}
+# The exit codes of a program after SIGPIPE; a shell adds 128.
+QUIET_EXITS = {0, -signal.SIGPIPE, 128 + signal.SIGPIPE}
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +29,22 @@ def realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Realm]:
     made.close()
 
 
-def deaf(*arguments: str | Path, env: dict[str, str], both: bool = False) -> tuple[int, str]:
-    """Runs a command whose reader has gone before it prints; gives exit code and standard error."""
-    ear, mouth = os.pipe()
-    os.close(ear)
+def without_reader(*arguments: str | Path, env: dict[str, str], both: bool = False) -> tuple[int, str]:
+    """Runs a command whose output pipe has no reader; returns its exit code and standard error."""
+    reader, writer = os.pipe()
+    os.close(reader)
     try:
         done = subprocess.run(
-            [hallway(), *map(str, arguments)], env=env, stdin=subprocess.DEVNULL, stdout=mouth,
-            stderr=mouth if both else subprocess.PIPE, timeout=120,
+            [hallway(), *map(str, arguments)], env=env, stdin=subprocess.DEVNULL, stdout=writer,
+            stderr=writer if both else subprocess.PIPE, timeout=120,
         )  # fmt: skip
     finally:
-        os.close(mouth)
+        os.close(writer)
     return done.returncode, (done.stderr or b"").decode()
 
 
 def prints(folder: Path, origin: str, key: Path, data: Path) -> dict[str, list[str | Path]]:
-    """Commands that print something, of every kind."""
+    """Commands that print: at least one of each kind."""
     trust = folder / "trust.json"
     return {
         "help": ["--help"],
@@ -78,23 +78,23 @@ NAMES = list(prints(Path(), "", Path(), Path()))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_reader_that_went_away_is_a_quiet_end(realm: Realm, name: str):
+def test_a_command_without_a_reader_ends_quietly(realm: Realm, name: str):
     where = realm.folder, realm.gateway.origin, realm.mia.key, realm.gateway.folder
     arguments = prints(*where)[name]
-    code, said = deaf(*arguments, env=realm.mia.environment)
+    code, said = without_reader(*arguments, env=realm.mia.environment)
     assert "panicked" not in said and "Broken pipe" not in said, said
     if name in {"attest explain", "verify"}:
-        # What is explained is no evidence, which is a failure whoever reads it.
-        assert code in ENDS | {1, 2}
+        # The trust file is no evidence, so these commands fail with a reader, too.
+        assert code in QUIET_EXITS | {1, 2}
     else:
-        assert code in ENDS, said
-    # With nobody at standard error either.
+        assert code in QUIET_EXITS, said
+    # The same, with no reader of standard error.
     (realm.folder / "realm.backup").unlink(missing_ok=True)
-    code, _ = deaf(*arguments, env=realm.mia.environment, both=True)
-    assert code in ENDS | {1, 2}, "101 is a panic"
+    code, _ = without_reader(*arguments, env=realm.mia.environment, both=True)
+    assert code in QUIET_EXITS | {1, 2}, "exit code 101 means a panic"
 
 
-def test_what_is_read_in_part_ends_by_the_signal(realm: Realm):
+def test_a_command_whose_output_is_read_in_part_ends_by_sigpipe(realm: Realm):
     shell = f'"{hallway()}" ls lab:data | head -1; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(
         ["bash", "-c", shell], env=realm.mia.environment, capture_output=True, text=True, timeout=60
@@ -102,13 +102,13 @@ def test_what_is_read_in_part_ends_by_the_signal(realm: Realm):
     first, code = done.stdout.splitlines()
     assert "file-000" in first and int(code) in {0, 141}, done.stdout + done.stderr
     assert "panicked" not in done.stderr
-    # The grant that it opened is over, as after any other end.
+    # The command's grant has ended, as after a normal exit.
     grants = realm.mia.json("hall", "grants")
     rows = grants["items"] if isinstance(grants, dict) else grants
     assert all(row["state"] != "open" for row in rows), rows
 
 
-def test_a_full_disk_is_told(realm: Realm):
+def test_a_command_reports_a_full_disk(realm: Realm):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [hallway(), "key", "info", realm.mia.key], env=realm.mia.environment, stdout=full,
@@ -117,7 +117,7 @@ def test_a_full_disk_is_told(realm: Realm):
     assert done.returncode == 1 and "standard output" in done.stderr, done.stderr
 
 
-def test_man_pages_and_completions_are_whole(tmp_path: Path):
+def test_man_pages_and_completions_are_written(tmp_path: Path):
     env = {**os.environ}
     subprocess.run([hallway(), "manual", tmp_path], env=env, check=True, timeout=60)
     assert (tmp_path / "hallway.1").is_file()
@@ -127,23 +127,23 @@ def test_man_pages_and_completions_are_whole(tmp_path: Path):
     assert b"hallway" in script.stdout and script.stdout.endswith(b"\n")
 
 
-def test_a_gateway_outlives_whoever_reads_its_lines(tmp_path: Path):
+def test_a_gateway_outlives_the_reader_of_its_log(tmp_path: Path):
     first = Gateway(tmp_path / "data")
     assert first.stop() == 0
-    ear, mouth = os.pipe()
+    reader, writer = os.pipe()
     port = first.origin.rsplit(":", 1)[1]
     server = subprocess.Popen(
         [hallway(), "serve", "--data", first.folder, "--listen", f"127.0.0.1:{port}"],
-        stdout=mouth, stderr=mouth, env={**os.environ, "HALLWAY_LOG": "trace"},
+        stdout=writer, stderr=writer, env={**os.environ, "HALLWAY_LOG": "trace"},
     )  # fmt: skip
-    os.close(mouth)
+    os.close(writer)
     said = b""
     while not re.search(rb"Hallway serves", said):
-        part = os.read(ear, 65536)
+        part = os.read(reader, 65536)
         assert part, said
         said += part
-    os.close(ear)
-    # Each of these is a line of the log that nobody can read any more.
+    os.close(reader)
+    # Each request logs a line that has no reader any more.
     again = type("Again", (GatewayAgain,), {"__init__": lambda self: None})()
     again.origin = first.origin
     for _ in range(20):
@@ -153,20 +153,20 @@ def test_a_gateway_outlives_whoever_reads_its_lines(tmp_path: Path):
     assert server.wait(30) == 0
 
 
-def test_a_key_that_is_served_outlives_its_reader(tmp_path: Path):
+def test_a_served_key_outlives_the_reader_of_its_output(tmp_path: Path):
     env = {**os.environ, **PASSPHRASE}
     subprocess.run([hallway(), "key", "new", tmp_path / "k"], env=env, check=True, capture_output=True)
-    ear, mouth = os.pipe()
-    os.close(ear)
+    reader, writer = os.pipe()
+    os.close(reader)
     socket = tmp_path / "key.sock"
     server = subprocess.Popen(
         [hallway(), "key", "serve", tmp_path / "k", "--unix", socket, "--consent", "always"],
-        stdout=mouth, stderr=mouth, stdin=subprocess.DEVNULL, env=env,
+        stdout=writer, stderr=writer, stdin=subprocess.DEVNULL, env=env,
     )  # fmt: skip
-    os.close(mouth)
+    os.close(writer)
     while not socket.exists():
         assert server.poll() is None
     assert server.poll() is None
     server.terminate()
-    # It may not have learned yet to end by itself.
-    assert server.wait(30) in ENDS | {-signal.SIGTERM}
+    # The signal may come before the program handles it.
+    assert server.wait(30) in QUIET_EXITS | {-signal.SIGTERM}

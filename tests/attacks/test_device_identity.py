@@ -1,4 +1,4 @@
-"""A thief resets a device that somebody owns, and its maker's certificate changes meanwhile."""
+"""A thief resets a device that somebody owns, while its maker's certificate changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,14 +36,14 @@ def remove(owner: Person, maker: Maker) -> None:
 
 @dataclass
 class Scene:
-    """A maker and its device, and how it is certified once the maker's certificate changed."""
+    """A device, its maker, and its certificate after the maker's certificate has changed."""
 
     owner: Person
     maker: Maker
     device: Device
 
     def certified_by(self, maker: Maker, *between: Maker) -> None:
-        """The device's certificate is made again by `maker`, below `between`."""
+        """Replaces the device's certificate by one that `maker` signs, below `between`."""
         leaf = maker.certify(self.device.attestation_key, self.device.serial)
         self.device.chain = (leaf, *(link.der for link in between))
 
@@ -101,11 +101,11 @@ def a_root_above_it(scene: Scene) -> None:
 
 
 def an_intermediate_below_it(scene: Scene) -> None:
-    """It enrolled under the root by way of an intermediate, which is installed itself later."""
+    """The device enrolled under the root, through an intermediate that is installed later itself."""
     below = Maker(fresh("Below"), above=scene.maker)
     scene.certified_by(below, below)
     scene.device.factory_reset()
-    scene.device.enrol(owners[scene.device.serial])
+    scene.device.enrol(owner_of_serial[scene.device.serial])
     install(scene.owner, below)
     remove(scene.owner, scene.maker)
 
@@ -115,7 +115,7 @@ def both_installed_at_once(scene: Scene) -> None:
     install(scene.owner, below)
     scene.certified_by(below, below, scene.maker)
     scene.device.factory_reset()
-    scene.device.enrol(owners[scene.device.serial])
+    scene.device.enrol(owner_of_serial[scene.device.serial])
     remove(scene.owner, below)
 
 
@@ -124,7 +124,7 @@ def a_serial_number_in_other_letters(scene: Scene) -> None:
     scene.device.chain = (leaf,)
 
 
-def its_own_key_under_another_number(scene: Scene) -> None:
+def the_same_key_under_another_serial_number(scene: Scene) -> None:
     other = Maker(fresh("Refurbisher"))
     install(scene.owner, other)
     scene.device.chain = (other.certify(scene.device.attestation_key, fresh("NEW")),)
@@ -142,27 +142,27 @@ CHANGES: list[Callable[[Scene], None]] = [
     an_intermediate_below_it,
     both_installed_at_once,
     a_serial_number_in_other_letters,
-    its_own_key_under_another_number,
+    the_same_key_under_another_serial_number,
 ]
 
-# Who claimed the device with a serial number.
-owners: dict[str, Person] = {}
+# The owner who claimed the device with this serial number.
+owner_of_serial: dict[str, Person] = {}
 
 
 @pytest.fixture
 def scene(house: Gateway, owner: Person) -> Scene:
-    """A device that somebody claimed, of a maker of its own."""
+    """A device that somebody claimed, from a maker that no other test uses."""
     maker = Maker(fresh("Maker"))
     install(owner, maker)
     device = Device(house.origin, maker, fresh("SN"))
-    owners[device.serial] = owner.invite(fresh("Emily"))
-    device.enrol(owners[device.serial])
+    owner_of_serial[device.serial] = owner.invite(fresh("Emily"))
+    device.enrol(owner_of_serial[device.serial])
     return Scene(owner, maker, device)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_an_owned_device_stays_its_owners(change: Callable[[Scene], None], scene: Scene):
-    device, emily = scene.device, owners[scene.device.serial]
+def test_a_thief_can_not_claim_an_owned_device(change: Callable[[Scene], None], scene: Scene):
+    device, emily = scene.device, owner_of_serial[scene.device.serial]
     change(scene)
     before = scene.owner.pages("/api/devices")
     device.factory_reset()
@@ -170,7 +170,7 @@ def test_an_owned_device_stays_its_owners(change: Callable[[Scene], None], scene
     wanted = {"act": "device.claim", "code": device.code()}
     thief.post("/api/acts/statement", wanted).refused(409, "owned")
     assert scene.owner.pages("/api/devices") == before
-    # Its owner takes it again, and it is the same one.
+    # Its owner enrols it again, and it is the same device.
     device.factory_reset()
     known = device.id
     device.enrol(emily)
@@ -180,10 +180,10 @@ def test_an_owned_device_stays_its_owners(change: Callable[[Scene], None], scene
 
 @pytest.mark.parametrize("state", ["report_stolen", "retire"])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_what_an_owner_said_of_it_counts(
+def test_a_stolen_or_retired_device_stays_so(
     change: Callable[[Scene], None], state: str, scene: Scene
 ):
-    device, emily = scene.device, owners[scene.device.serial]
+    device, emily = scene.device, owner_of_serial[scene.device.serial]
     change(scene)
     emily.act(f"device.{state}", device=device.id)
     before = scene.owner.pages("/api/devices")
@@ -193,8 +193,8 @@ def test_what_an_owner_said_of_it_counts(
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_a_released_device_keeps_its_record(change: Callable[[Scene], None], scene: Scene):
-    device, emily = scene.device, owners[scene.device.serial]
+def test_a_released_device_keeps_its_id(change: Callable[[Scene], None], scene: Scene):
+    device, emily = scene.device, owner_of_serial[scene.device.serial]
     change(scene)
     known = device.id
     emily.act("device.release", device=device.id)
@@ -204,9 +204,9 @@ def test_a_released_device_keeps_its_record(change: Callable[[Scene], None], sce
     assert device.id == known
 
 
-def test_a_claim_that_was_prepared_before_the_renewal_is_judged_after_it(scene: Scene):
-    """The thief's ceremony was begun while nobody owned it."""
-    emily = owners[scene.device.serial]
+def test_a_claim_prepared_before_the_renewal_is_judged_after_it(scene: Scene):
+    """The thief's ceremony began while the device had no owner."""
+    emily = owner_of_serial[scene.device.serial]
     emily.act("device.release", device=scene.device.id)
     scene.device.factory_reset()
     thief = scene.owner.invite(fresh("Thief"))
@@ -218,7 +218,7 @@ def test_a_claim_that_was_prepared_before_the_renewal_is_judged_after_it(scene: 
     assert emily.get(f"/api/devices/{scene.device.id}").expect()["owner"] == emily.id
 
 
-def test_another_makers_device_may_have_the_same_number(house: Gateway, scene: Scene):
+def test_devices_of_two_makers_may_have_the_same_serial_number(house: Gateway, scene: Scene):
     other = Maker(fresh("Other"))
     install(scene.owner, other)
     namesake = Device(house.origin, other, scene.device.serial)
@@ -227,8 +227,8 @@ def test_another_makers_device_may_have_the_same_number(house: Gateway, scene: S
     assert namesake.id != scene.device.id
 
 
-def test_nobody_blocks_another_makers_numbers(house: Gateway, scene: Scene):
-    """What a device shows behind its anchor was not verified, and says nothing about it."""
+def test_an_unverified_chain_reserves_no_serial_number(house: Gateway, scene: Scene):
+    """The certificates behind the device's anchor were not verified, so they say nothing about it."""
     other = Maker(fresh("Other"))
     install(scene.owner, other)
     number = fresh("SN")
@@ -240,14 +240,14 @@ def test_nobody_blocks_another_makers_numbers(house: Gateway, scene: Scene):
     assert genuine.id != blocker.id
 
 
-def test_a_number_that_could_deceive_is_refused(house: Gateway, scene: Scene):
+def test_a_deceptive_serial_number_is_refused(house: Gateway, scene: Scene):
     for odd in ("\u202e1-NS", "SN\n1", "SN\x001"):
         device = Device(house.origin, scene.maker, odd)
         device.announce().refused(403, "bad-attestation")
 
 
-def test_the_maker_is_shown_as_it_is_now(scene: Scene):
-    emily = owners[scene.device.serial]
+def test_the_console_shows_the_current_maker(scene: Scene):
+    emily = owner_of_serial[scene.device.serial]
     renewed(scene)
     page = emily.get(f"/devices/{scene.device.id}").expect_text(200)
     assert "no longer trusted" in page

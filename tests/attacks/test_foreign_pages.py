@@ -1,5 +1,5 @@
-"""What others provide is no page of the gateway: a hostile agent, hostile files and a hostile device
-against the owner who looks at them in a real browser, and against the local port of `hallway open`."""
+"""Bytes of others never run as a page of the gateway: a hostile agent, hostile files and a hostile device
+against an owner who looks at them in a real browser, and against the local port of `hallway open`."""
 
 import base64
 import http.client
@@ -24,7 +24,7 @@ from test_console import set_up
 EVIL = "evil"
 FILES = f"/api/halls/{HALL}/files"
 
-# What a page would do that runs as the owner. It leaves a trace that stays.
+# A script that runs as the owner would do this. It leaves traces that stay.
 TAKES_OVER = """
 localStorage.setItem("owned", location.href);
 document.cookie = "owned=1; path=/";
@@ -64,7 +64,7 @@ def typed(media_type: str, body: bytes, *more: tuple[str, str], status: int = 20
     return answer(status, [("content-type", media_type), *LETS, *more], body)
 
 
-#: What the hostile agent answers by name.
+#: The answers of the hostile agent, by name.
 PAGES: dict[str, bytes] = {
     "report.html": typed("text/html; charset=utf-8", PAGE),
     "no-type": answer(200, LETS, PAGE),
@@ -101,7 +101,7 @@ PAGES: dict[str, bytes] = {
 
 
 def by_name(asked: Asked) -> bytes:
-    """A list, where a folder is asked for; properties with addresses elsewhere; or a page."""
+    """Answers a list for a folder, properties with addresses elsewhere for PROPFIND, or a page."""
     if asked.method == "PROPFIND":
         return typed("text/xml", STYLED, status=207)
     if "entry" in asked.target.partition("?")[2].split("&"):
@@ -119,7 +119,7 @@ def by_name(asked: Asked) -> bytes:
 
 @dataclass
 class Place:
-    """A realm whose owner sits at a browser, and Olga, its other owner, at the API."""
+    """A realm whose owner Emily has a browser, and whose other owner Olga uses the API."""
 
     gateway: HallGateway
     emily: Visitor
@@ -172,13 +172,13 @@ def place(tmp_path_factory, browser: Browser, bucket: ObjectStore) -> Iterator[P
 
 
 def look(visitor: Visitor, path: str) -> int | None:
-    """Opens an address as a person does; the status, or nothing where the browser keeps a file."""
+    """Opens an address as a person does. Returns the status, or None if the browser saves a file."""
     answers = []
     page = visitor.context.new_page()
     page.on("response", lambda response: answers.append(response))
     try:
         page.goto(visitor.origin + path, wait_until="load")
-        # Whatever it would do, it has begun when the browser is idle.
+        # When the browser is idle, a script of the page has started.
         page.wait_for_load_state("networkidle")
         assert page.url == visitor.origin + path, f"{path} led to {page.url}"
         assert page.title() != "owned", path
@@ -193,7 +193,7 @@ def look(visitor: Visitor, path: str) -> int | None:
 
 
 def traces(visitor: Visitor) -> dict:
-    """What a page that ran as the owner would have left behind."""
+    """The traces that a page would have left if it had run as the owner."""
     page = visitor.context.new_page()
     page.goto(visitor.origin + "/halls")
     found = page.evaluate(
@@ -209,7 +209,7 @@ def traces(visitor: Visitor) -> dict:
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
-def test_nothing_of_an_agent_runs_as_the_owner(place: Place, name: str):
+def test_no_page_of_an_agent_runs_as_the_owner(place: Place, name: str):
     before = traces(place.emily)
     log = place.gateway.program
     status = look(place.emily, f"{FILES}/{EVIL}/{quote(name)}")
@@ -256,7 +256,7 @@ INSIDE_A_PAGE = """async (base) => {
 }"""
 
 
-def test_nothing_of_an_agent_becomes_a_part_of_a_page(place: Place):
+def test_no_file_of_an_agent_loads_into_a_page(place: Place):
     page = place.emily.context.new_page()
     page.goto(place.emily.origin + "/halls")
     tried = page.evaluate(INSIDE_A_PAGE, f"{FILES}/{EVIL}/")
@@ -264,7 +264,7 @@ def test_nothing_of_an_agent_becomes_a_part_of_a_page(place: Place):
     assert set(tried.values()) == {"refused"}, tried
     found = traces(place.emily)
     assert (found["stored"], found["workers"]) == ([None, None], 0)
-    # And not only because of the page's own policy: the gateway itself refuses.
+    # The page's own policy is not the only bar: the gateway refuses, too.
     session = {"Authorization": place.olga.headers["Authorization"]}
     ask = Caller(place.gateway.origin, session)
     for dest in ["script", "serviceworker", "worker", "sharedworker", "style", "iframe", "object",
@@ -277,7 +277,7 @@ def test_nothing_of_an_agent_becomes_a_part_of_a_page(place: Place):
         ask.get(f"{FILES}/{EVIL}/red.png", **asked).refused(403, "cross-site")
 
 
-def test_an_agents_list_leads_nowhere_else(place: Place):
+def test_the_list_of_an_agent_leads_only_to_its_own_files(place: Place):
     page = place.emily.page
     place.emily.open(f"/halls/{HALL}/files/{EVIL}")
     expect(page.get_by_role("button", name="<b>.html", exact=True)).to_be_visible()
@@ -286,12 +286,12 @@ def test_an_agents_list_leads_nowhere_else(place: Place):
     links = page.locator("[data-part=table] a").evaluate_all("links => links.map(link => link.pathname)")
     assert links and all(link.startswith(f"{FILES}/{EVIL}/") for link in links)
     place.emily.keep("46-hostile-agent-files")
-    # A text is shown as what it is.
+    # The preview shows the HTML as text.
     page.get_by_role("button", name="report.html", exact=True).click()
     expect(page.get_by_role("dialog", name="report.html")).to_contain_text("<script>")
     place.emily.keep("46-hostile-agent-preview")
     page.keyboard.press("Escape")
-    # The address of a folder leads out of no store either.
+    # The address of a folder can't name a path outside the store.
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     place.emily.open(f"/halls/{HALL}/files/{EVIL}?in=../../../../api/people")
@@ -324,14 +324,14 @@ HOSTILE_FILES = {
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
-def test_nothing_in_a_folder_or_bucket_runs_as_the_owner(place: Place, bucket: ObjectStore, kind: str):
+def test_no_file_of_a_folder_or_bucket_runs_as_the_owner(place: Place, bucket: ObjectStore, kind: str):
     before = traces(place.emily)
     ask = Caller(place.gateway.origin, place.olga.headers)
     for name, content in HOSTILE_FILES.items():
         if kind == "folder":
             (place.files / name).write_bytes(content)
         else:
-            # Metadata of an object are its maker's words, too.
+            # The uploader also chooses the metadata of an object.
             bucket.s3.put_object(Bucket=bucket.bucket, Key=name, Body=content, ContentType="text/html",
                                  CacheControl="public", ContentDisposition="inline",
                                  ContentEncoding="identity")  # fmt: skip
@@ -355,7 +355,7 @@ ALLOWED = {"accept-ranges", "cache-control", "connection", "content-disposition"
 
 
 def is_inert(got: Reply) -> None:
-    """Checks the head of an answer with others' bytes."""
+    """Checks the head of an answer that carries bytes of others."""
     names = [name.lower() for name in got.headers]
     assert set(names) <= ALLOWED, set(names) - ALLOWED
     assert len(names) == len(set(names)), names
@@ -399,7 +399,7 @@ HEADERS = [
 
 
 @pytest.mark.parametrize("status", [200, 404, 503])
-def test_no_header_of_an_agent_comes_through(place: Place, status: int):
+def test_only_safe_headers_of_an_agent_are_passed_on(place: Place, status: int):
     ask = Caller(place.gateway.origin, place.olga.headers)
     plain = ask.get(f"{FILES}/{EVIL}/nowhere.bin")
     is_inert(plain)
@@ -417,19 +417,19 @@ def test_no_header_of_an_agent_comes_through(place: Place, status: int):
 @pytest.mark.parametrize(
     "status", [s for s in (*range(102, 104), *range(201, 209), 226, *range(300, 310), 401, 402, 407)]
 )
-def test_no_status_of_an_agent_leads_elsewhere(place: Place, status: int):
+def test_no_status_of_an_agent_redirects_or_asks_to_sign_in(place: Place, status: int):
     ask = Caller(place.gateway.origin, place.olga.headers)
     interim = status < 200
     more = typed("text/plain", b"x") if interim else b""
     body = b"" if interim or status in (204, 304) else b"x"
     PAGES["status"] = answer(status, HEADERS, body, framed=not interim) + more
     got = ask.get(f"{FILES}/{EVIL}/status")
-    # What comes before an answer (RFC 9110, 15.2) is not passed on; everything else is no answer.
+    # The gateway drops an interim answer (RFC 9110, 15.2), and answers 502 for the other statuses.
     assert got.status == (200 if interim else 502)
     is_inert(got)
 
 
-def test_a_refusal_of_an_agent_is_one_line_of_ours(place: Place):
+def test_a_refusal_of_an_agent_becomes_a_plain_problem(place: Place):
     ask = Caller(place.gateway.origin, place.olga.headers)
     said = {"type": "https://evil.example", "title": "<script>", "status": 401, "code": "Sign In",
             "detail": "sign in\u001b[2J at\n https://evil.example \u202e" + "x" * 9000, "more": 1}  # fmt: skip
@@ -445,7 +445,7 @@ def test_a_refusal_of_an_agent_is_one_line_of_ours(place: Place):
 
 
 def raw(port: int, method: str, path: str, headers: dict[str, str]) -> Reply:
-    """One request at a local port, with exactly these headers."""
+    """Sends one request to a local port, with exactly these headers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     for name, value in headers.items():
@@ -457,7 +457,7 @@ def raw(port: int, method: str, path: str, headers: dict[str, str]) -> Reply:
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory) -> Iterator[tuple[Realm, HostileAgent, int, str]]:
-    """A hall with a hostile agent, open at somebody's shell: the local port and its password."""
+    """A hall with a hostile agent, open at a shell: the realm, the agent, the local port, its password."""
     realm = Realm(tmp_path_factory.mktemp("realm"), "")
     invited = {"hall": HALL, "agent": EVIL, "stores": [EVIL], "services": [EVIL]}
     agent = HostileAgent(realm.owner.act("hall.invite_agent", **invited)["link"], by_name)
@@ -475,7 +475,7 @@ def basic(password: str) -> str:
     return "Basic " + base64.b64encode(f"hall:{password}".encode()).decode()
 
 
-def test_files_of_a_local_port_are_no_pages(opened, browser: Browser):
+def test_no_file_of_a_local_port_runs_as_a_page(opened, browser: Browser):
     _, _, port, password = opened
     origin = f"http://127.0.0.1:{port}"
     host = {"Host": f"127.0.0.1:{port}", "Authorization": basic(password)}
@@ -495,12 +495,12 @@ def test_files_of_a_local_port_are_no_pages(opened, browser: Browser):
         except Error as error:
             assert "Download is starting" in error.message or "ERR_ABORTED" in error.message, error
     page.goto(f"{origin}/files/{EVIL}/plain.txt")
-    assert page.evaluate("origin") == "null", "a file has no origin from which it could read others"
+    assert page.evaluate("origin") == "null", "a file must have an opaque origin"
     assert context.cookies() == []
     context.close()
 
 
-def test_a_local_port_answers_no_web_page(opened):
+def test_a_local_port_refuses_requests_of_web_pages(opened):
     _, _, port, password = opened
     path = f"/files/{EVIL}/report.html"
     good = {"Host": f"127.0.0.1:{port}", "Authorization": basic(password)}
@@ -521,7 +521,7 @@ def test_a_local_port_answers_no_web_page(opened):
     assert raw(port, "GET", path, without).headers["WWW-Authenticate"] == 'Basic realm="hallway open"'
 
 
-def test_properties_are_written_here(opened):
+def test_the_local_port_writes_the_properties_itself(opened):
     _, agent, port, password = opened
     before = len(agent.asked)
     host = {"Host": f"127.0.0.1:{port}", "Authorization": basic(password), "Depth": "1"}
@@ -531,13 +531,13 @@ def test_properties_are_written_here(opened):
     assert "sandbox" in got.headers["Content-Security-Policy"]
     assert "<?xml-stylesheet" not in text and "<script>" not in text
     hrefs = [part.split("</D:href>")[0] for part in text.split("<D:href>")[1:]]
-    assert len(hrefs) == 2 + len(PAGES), "the folder, one odd name, and all pages"
+    assert len(hrefs) == 2 + len(PAGES), "expected the folder, one odd name, and all pages"
     assert all(href.startswith(f"/files/{EVIL}/") and ".." not in href for href in hrefs)
-    # What an agent would say to PROPFIND is not even asked for.
+    # The local port makes the answer from the list, and passes no PROPFIND on to the agent.
     assert not any(asked.method == "PROPFIND" for asked in agent.asked[before:])
 
 
-def test_a_service_that_an_agent_refuses_is_refused_in_our_words(opened):
+def test_a_service_refusal_of_an_agent_is_reworded(opened):
     _, _, port, password = opened
     asked = {"Host": f"127.0.0.1:{port}", "Authorization": basic(password), "Connection": "upgrade",
              "Upgrade": "hallway-stream"}  # fmt: skip
@@ -547,8 +547,8 @@ def test_a_service_that_an_agent_refuses_is_refused_in_our_words(opened):
     assert "WWW-Authenticate" not in got.headers
 
 
-def test_a_device_sends_no_page(tmp_path: Path, browser: Browser):
-    """Whatever type a device's signed statement names, and whatever it calls the file."""
+def test_no_file_of_a_device_runs_as_a_page(tmp_path: Path, browser: Browser):
+    """Neither the media type nor the file name in a device's signed statement makes it a page."""
     gateway = Gateway(tmp_path / "data")
     emily = Visitor(browser, gateway.origin, SCREENSHOTS)
     set_up(gateway, emily)
@@ -583,7 +583,7 @@ def test_a_device_sends_no_page(tmp_path: Path, browser: Browser):
                 expected = "image/jpeg" if media_type == "image/jpeg" else "application/octet-stream"
                 assert got.headers["Content-Type"] == expected
             else:
-                assert got.status == 404, "it is no picture"
+                assert got.status == 404, "a file that is no picture has no thumbnail"
             assert look(emily, path) in (None, 200, 404)
             olga.get(path, Sec_Fetch_Dest="script").refused(403, "not-a-page")
             olga.get(path, Service_Worker="script").refused(403, "not-a-page")

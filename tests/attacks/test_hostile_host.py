@@ -1,5 +1,5 @@
-"""A partner's gateway that means harm, against the commands of a visitor and the other gateway: lists,
-packs and numbers that have no end, answers that never come, and people that it makes up."""
+"""A partner's hostile gateway attacks the commands of a visitor and the visitor's own gateway: with endless
+lists and packs, numbers too large, answers that never come, and people whom it makes up."""
 
 import hashlib
 import json
@@ -20,12 +20,12 @@ from two_realms import TwoRealms
 from waiting import eventually
 
 PACK = "application/vnd.hallway.pack"
-# What a command of a visitor may take, with all that it does for itself.
+# The most memory that a command of a visitor may take in all.
 MOST_BYTES = 300 * MIB
 
 
 class Place:
-    """Ada of beta, and alpha, which has turned against its partner."""
+    """Ada, a person of realm beta, and the partner realm alpha, whose hall listener is hostile."""
 
     def __init__(self, realms: TwoRealms, host: HostileHost, ada: Guest):
         self.realms, self.host, self.ada = realms, host, ada
@@ -47,7 +47,7 @@ def realms(tmp_path_factory) -> Iterator[Place]:
     ada = made.beta.person("Ada")
     (folder / "files" / "a.txt").write_text("x")
     assert "a.txt" in ada.run("ls", f"{alpha.site.realm}/{HALL}:data").stdout
-    # Its web address and its log go on, and its hall listener is somebody else's from now on.
+    # Alpha's web address and log stay honest; from now on a hostile host answers for its hall listener.
     alpha.kill()
     settings = alpha.data / "hallway.toml"
     here = f'[hall]\nlisten = "{alpha.site.address}:'
@@ -72,13 +72,13 @@ def file(name: str, **more: object) -> dict:
 
 
 def listing(*entries: dict) -> Answers:
-    """A list of one page."""
+    """A list that fits on one page."""
     return lambda asked: answer(200, {"entries": entries, "next": None})
 
 
 def watched(process: subprocess.Popen[str], seconds: float = 200) -> tuple[int, str, int]:
-    """Waits for the end of a command: its exit code, what it said, and the most bytes that were ever
-    resident."""
+    """Waits for the end of a command. Returns its exit code, its output, and the most bytes that were
+    resident at any time."""
     said: list[str] = []
     reading = threading.Thread(target=lambda: said.extend(process.communicate()))
     reading.start()
@@ -87,7 +87,7 @@ def watched(process: subprocess.Popen[str], seconds: float = 200) -> tuple[int, 
         if time.monotonic() > end:
             process.kill()
             reading.join()
-            raise AssertionError(f"it did not end: {said}")
+            raise AssertionError(f"the command did not end: {said}")
         try:
             status = Path(f"/proc/{process.pid}/status").read_text()
         except OSError:
@@ -101,15 +101,15 @@ def watched(process: subprocess.Popen[str], seconds: float = 200) -> tuple[int, 
 def refused(place: Place, *arguments: str | Path, words: str) -> None:
     code, said, most = watched(place.ada.start(*arguments))
     assert code == 1 and words in said and "panicked" not in said, said
-    assert most < MOST_BYTES, f"{most / MIB:.0f} MiB"
+    assert most < MOST_BYTES, f"the command took {most / MIB:.0f} MiB"
 
 
-def test_the_hostile_host_is_believed(place: Place):
+def test_the_hostile_host_can_also_answer_honestly(place: Place):
     place.host.answers["/files/data/"] = listing(file("a.txt"))
     assert "a.txt" in place.ada.run("ls", place.data).stdout
 
 
-# Each leads on for ever, or elsewhere.
+# Lists that never end, or whose next page is not where they say.
 ENDLESS: dict[str, Callable[[int], dict]] = {
     "empty pages": lambda number: {"entries": [], "next": f"n{number:09}"},
     "the same page": lambda number: {"entries": [file("a")], "next": "a"},
@@ -119,7 +119,7 @@ ENDLESS: dict[str, Callable[[int], dict]] = {
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_a_list_that_never_ends_is_left(place: Place, kind: str):
+def test_a_command_stops_at_an_endless_list(place: Place, kind: str):
     asked: list[Asked] = []
 
     def pages(request: Asked) -> bytes:
@@ -128,10 +128,10 @@ def test_a_list_that_never_ends_is_left(place: Place, kind: str):
 
     place.host.answers["/files/data/"] = pages
     refused(place, "ls", place.data, words="what the far side lists there cannot be used")
-    assert len(asked) <= 2, f"{len(asked)} pages"
+    assert len(asked) <= 2, f"asked for {len(asked)} pages"
 
 
-def test_tags_do_not_fill_the_memory(place: Place):
+def test_long_etags_take_bounded_memory(place: Place):
     number = 0
 
     def pages(_: Asked) -> bytes:
@@ -144,13 +144,13 @@ def test_tags_do_not_fill_the_memory(place: Place):
     refused(place, "ls", place.data, words="it takes more than 512 MiB")
 
 
-def test_a_tag_that_is_none_is_left_out(place: Place):
+def test_an_etag_that_is_too_long_is_left_out(place: Place):
     place.host.answers["/files/data/"] = listing(file("a", etag="e" * 257), file("b", etag="e" * 256))
     rows = place.ada.json("ls", place.data)
     assert [row.get("etag") for row in rows] == [None, "e" * 256]
 
 
-def test_a_tree_that_never_ends_is_left(place: Place, tmp_path: Path):
+def test_a_mirror_stops_at_an_endless_tree(place: Place, tmp_path: Path):
     folder = {"name": "d", "kind": "folder", "bytes": 0, "modified_ms": 0}
     place.host.answers["/files/data/*"] = listing(folder)
     refused(place, "mirror", place.data, tmp_path / "copy", words="a path there that is too long")
@@ -169,7 +169,7 @@ def chunked(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("first", [[], ["a"], ["a", "b"]])
-def test_a_pack_of_files_that_nobody_asked_for_is_left(
+def test_a_pack_with_other_files_is_refused(
     place: Place, tmp_path: Path, first: list[str]
 ):
     def parts() -> Iterator[bytes]:
@@ -191,7 +191,7 @@ def test_a_pack_of_files_that_nobody_asked_for_is_left(
 
 @pytest.mark.parametrize("length", [2**63, 2**64 - 1])
 @pytest.mark.parametrize("command", ["ls", "get", "mirror"])
-def test_a_length_that_no_file_has_is_refused(
+def test_an_impossible_file_length_is_refused(
     place: Place, tmp_path: Path, command: str, length: int
 ):
     files = [file("a", bytes=length), file("b", bytes=length)]
@@ -204,7 +204,7 @@ def test_a_length_that_no_file_has_is_refused(
     refused(place, command, *arguments[command], words="no file can be so long")
 
 
-def test_lengths_that_sum_to_more_than_a_number_holds_are_no_panic(place: Place, tmp_path: Path):
+def test_lengths_whose_sum_overflows_cause_no_panic(place: Place, tmp_path: Path):
     longest = 2**63 - 1
     files = [file(name, bytes=longest) for name in "abc"]
     place.host.answers["/files/data/"] = listing(*files)
@@ -213,7 +213,7 @@ def test_lengths_that_sum_to_more_than_a_number_holds_are_no_panic(place: Place,
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", ["open", "ls"])
-def test_whoever_is_asked_to_stop_stops_while_the_host_is_silent(
+def test_a_signal_ends_a_command_while_the_host_is_silent(
     place: Place, command: str, sent: signal.Signals
 ):
     place.host.answers["/visit"] = place.host.silent
@@ -228,35 +228,35 @@ def test_whoever_is_asked_to_stop_stops_while_the_host_is_silent(
     assert not place.open_at_home()
 
 
-def test_a_host_that_never_answers_a_visit_is_given_up(place: Place):
+def test_a_command_gives_up_a_host_that_never_answers(place: Place):
     place.host.answers["/visit"] = place.host.silent
-    # Nor was she let in without a word.
+    # Asking for the grant finds none either.
     place.host.answers["/grant"] = lambda asked: answer(403, {"code": "not-open"}, PROBLEM)
     code, said, _ = watched(place.ada.start("ls", place.data))
     assert code == 1 and "did not answer within" in said, said
     assert not place.open_at_home()
 
 
-def test_a_hall_is_closed_at_home_though_the_host_says_nothing(place: Place):
+def test_a_hall_is_closed_at_home_while_the_host_is_silent(place: Place):
     opened = place.ada.open(hall=place.hall)
     assert place.open_at_home()
     place.host.answers["/grant/end"] = place.host.silent
     opened.process.send_signal(signal.SIGINT)
     place.host.wait_for("/grant/end")
-    # Sooner than anybody waits for the host.
+    # The home gateway closes it before the command's wait for the host ends.
     eventually(lambda: not place.open_at_home(), seconds=20)
     assert opened.process.wait(30) == 0, "".join(opened.said)
 
 
 def shared_halls(place: Place, *halls: dict) -> None:
-    """Says that the partner shares these."""
+    """Makes the partner say that it shares these halls."""
     hall = {"hall": "lab", "title": "Lab", "guest": {"role": "member"}, "rights": ["read:data"]}
     body = {"longest_ms": 1000, "halls": [hall | more for more in halls]}
     place.host.answers["/partner/halls"] = lambda _: answer(200, body)
 
 
 @pytest.mark.parametrize("title", ["a\u202eb\x1b[2J\u2800", "x" * 1_000_000, ""])
-def test_a_partner_calls_its_halls_by_a_line_of_text(place: Place, title: str):
+def test_the_title_of_a_partners_hall_becomes_one_short_line(place: Place, title: str):
     shared_halls(place, {"title": title})
     home, realm = place.realms.beta.api, place.realms.alpha.site.realm
     [hall] = home.get(f"/api/partners/{realm}/halls").expect()
@@ -266,7 +266,7 @@ def test_a_partner_calls_its_halls_by_a_line_of_text(place: Place, title: str):
         assert not {"\u202e", "\x1b", "\u2800"} & set(text)
 
 
-def test_a_partner_shares_no_more_halls_than_a_realm_has(place: Place):
+def test_a_partner_shares_at_most_256_halls(place: Place):
     home, realm = place.realms.beta.api, place.realms.alpha.site.realm
     shared_halls(place, *({"hall": f"h{number}"} for number in range(256)))
     assert len(home.get(f"/api/partners/{realm}/halls").expect()) == 256
@@ -276,7 +276,7 @@ def test_a_partner_shares_no_more_halls_than_a_realm_has(place: Place):
 
 
 def begun_visit(place: Place, number: int, minutes_old: int = 1) -> ssl.SSLSocket:
-    """One of alpha's people by its word, who has said that evidence follows."""
+    """Connects as a person whom alpha made up, and announces evidence that does not come."""
     alpha, beta = place.realms.alpha, place.realms.beta
     person = f"person/019a0000-0000-7000-8000-{number:012x}"
     pem = certificate(alpha.data, alpha.site.realm, person, minutes_old)
@@ -286,18 +286,18 @@ def begun_visit(place: Place, number: int, minutes_old: int = 1) -> ssl.SSLSocke
     return stream
 
 
-def test_people_that_a_partner_makes_up_leave_places_to_others(place: Place):
+def test_invented_people_of_a_partner_take_a_fourth_of_the_places(place: Place):
     held = [begun_visit(place, number) for number in range(40)]
     refused = 0
     for stream in held[8:]:
         refused += stream.recv(12) == b"HTTP/1.1 429"
-    # What a realm has is a fourth of all places of the route.
+    # One realm may take a fourth of all places of the route.
     assert refused == 32
     for stream in held:
         stream.close()
 
 
-def test_a_certificate_for_years_is_believed_as_long_as_others(place: Place):
+def test_a_certificate_for_years_counts_no_longer_than_others(place: Place):
     stream = begun_visit(place, 41, minutes_old=16)
     said = stream.recv(4096)
     assert b"certificate-too-old" in said, said

@@ -1,5 +1,5 @@
-"""Names belong to whom they were given: what an agent provides is in its invitation, and nobody gets
-the traffic of a store or service that is somebody else's."""
+"""A name of a store or service belongs to the agent whose invitation has it. No other agent gets its
+traffic."""
 
 import re
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ def stolen(asked: Asked) -> bytes:
 
 @pytest.fixture(scope="module")
 def realm(tmp_path_factory) -> Iterator[Realm]:
-    """A gateway that provides a store itself."""
+    """A realm whose gateway provides one store itself."""
     folder = tmp_path_factory.mktemp("realm")
     (folder / "own").mkdir()
     (folder / "own" / "a.txt").write_text("ours")
     made = Realm(folder, store(OWN, folder / "own"))
     rights = [f"read:{name}" for name in [OWN, "scans", "logs"]] + ["connect:db"]
-    # One is admitted to what there is, or will be by an invitation; an admission outlives that.
+    # People can be admitted to stores that exist or that an invitation names; an admission outlives both.
     wanted = {"act": "hall.admit", "hall": HALL, "guest": {"role": "member"}, "rights": rights}
     asked = made.owner.post("/api/acts/statement", wanted).refused(409, "no-provider")
     assert f"does not have the store “logs”; it has: {OWN}" in asked["detail"]
@@ -39,7 +39,7 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
     prepared = made.owner.prepare(**wanted)
     made.owner.act(**wanted)
     made.owner.act("hall.dismiss_agent", hall=HALL, agent="first")
-    # What was prepared while it was there is refused when it is signed.
+    # The gateway refuses an act that was prepared while the agent was there and is signed after it left.
     made.owner.touch(prepared).refused(409, "no-provider")
     made.owner.act("hall.open", hall=HALL)
     yield made
@@ -47,7 +47,7 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
 
 
 @pytest.fixture(autouse=True)
-def nobody_stays(realm: Realm) -> Iterator[None]:
+def dismiss_agents(realm: Realm) -> Iterator[None]:
     """Each test begins without agents."""
     yield
     for agent in realm.owner.get(f"/api/halls/{HALL}").expect()["agents"]:
@@ -66,7 +66,7 @@ def refused(realm: Realm, status: int, code: str, **act: object) -> str:
 
 
 def honest(realm: Realm, folder: Path, agent: str, link: str) -> Program:
-    """The real agent, with a store `scans`."""
+    """Starts the real agent, which provides the store `scans`."""
     (folder / "scans").mkdir(exist_ok=True)
     (folder / "scans" / "a.txt").write_text(agent)
     config = folder / f"{agent}.toml"
@@ -83,7 +83,7 @@ def refusals(realm: Realm, code: str) -> list[dict]:
     return [row for row in realm.owner.pages("/api/refusals") if row["code"] == code]
 
 
-def test_what_is_signed_names_what_the_agent_provides(realm: Realm):
+def test_the_signed_invitation_names_stores_and_services(realm: Realm):
     ceremony = realm.owner.prepare("hall.invite_agent", hall=HALL, agent="annex",
                                    stores=["scans", "logs", "scans"], services=["db"])  # fmt: skip
     sentence = ceremony["sentence"]
@@ -96,7 +96,7 @@ def test_what_is_signed_names_what_the_agent_provides(realm: Realm):
     assert (row["stores"], row["services"]) == (["logs", "scans"], ["db"])
 
 
-def test_an_invitation_names_something_and_only_names(realm: Realm):
+def test_an_invitation_has_valid_names_only(realm: Realm):
     assert "store or service" in refused(realm, 400, "malformed", agent="annex")
     for wrong in ["Scans", "scáns", "ſcans", "scans ", "../scans", "scans\u202e", "", "-scans", "s" * 64]:
         for kind in ["stores", "services"]:
@@ -108,7 +108,7 @@ def test_an_invitation_names_something_and_only_names(realm: Realm):
     assert asked.status in (400, 422)
 
 
-def test_a_name_that_is_taken_is_not_given(realm: Realm):
+def test_a_taken_name_is_refused(realm: Realm):
     said = refused(realm, 409, "name-taken", agent="annex", stores=["scans", OWN])
     assert f"the store “{OWN}”" in said and "the configuration of this gateway" in said
     invite(realm, "annex", stores=["scans"], services=["db"])
@@ -116,9 +116,9 @@ def test_a_name_that_is_taken_is_not_given(realm: Realm):
     assert "the store “scans”" in said and "the agent “annex”" in said
     said = refused(realm, 409, "name-taken", agent="other", stores=["logs"], services=["db"])
     assert "the service “db”" in said and "the agent “annex”" in said
-    # A store and a service are two things, whatever they are called.
+    # A store and a service may have the same name.
     invite(realm, "other", stores=["db"])
-    # Invited anew, an agent may keep its names, and leaves those that it is not invited for.
+    # With a new invitation an agent may keep its names. It loses the names that are not in it.
     invite(realm, "annex", stores=["logs"])
     invite(realm, "third", stores=["scans"])
     assert "“third”" in refused(realm, 409, "name-taken", agent="annex", stores=["scans"])
@@ -126,8 +126,8 @@ def test_a_name_that_is_taken_is_not_given(realm: Realm):
     invite(realm, "annex", stores=["logs", "scans"])
 
 
-def test_of_two_that_are_signed_for_one_counts(realm: Realm):
-    """Both were prepared when the name was free."""
+def test_of_two_invitations_for_one_name_the_first_signed_counts(realm: Realm):
+    """Both invitations were prepared while the name was free."""
     wanted = {"act": "hall.invite_agent", "hall": HALL, "stores": ["scans"]}
     first = realm.owner.prepare(**wanted, agent="first")
     second = realm.owner.prepare(**wanted, agent="second")
@@ -140,7 +140,7 @@ def test_of_two_that_are_signed_for_one_counts(realm: Realm):
     assert [agent["name"] for agent in agents] == ["second"]
 
 
-def test_two_agents_share_a_name_only_where_an_owner_signs_for_it(realm: Realm, tmp_path: Path):
+def test_two_agents_share_a_name_only_if_an_owner_signs_for_it(realm: Realm, tmp_path: Path):
     refused(realm, 409, "not-beside", agent="other", stores=["scans"], beside="annex")
     invite(realm, "annex", stores=["scans"])
     refused(realm, 409, "not-beside", agent="annex", stores=["scans"], beside="annex")
@@ -159,11 +159,11 @@ def test_two_agents_share_a_name_only_where_an_owner_signs_for_it(realm: Realm, 
 
 @pytest.mark.parametrize("name", ["scans", OWN, "logs"])
 def test_an_agent_that_takes_anothers_name_gets_no_traffic(realm: Realm, tmp_path: Path, name: str):
-    """A name of another agent, of the gateway's configuration, and one that nobody has."""
+    """The name belongs to another agent, to the gateway's configuration, or to nobody."""
     right = honest(realm, tmp_path, "right", invite(realm, "right", stores=["scans"]))
     right.wait_for(event("connected"))
     before = len(refusals(realm, "not-invited-for"))
-    # `a` comes before `right` in any order.
+    # The thief is called `a`, so that it comes before `right` in any order.
     thief = HostileAgent(invite(realm, "a", stores=["other"]), stolen).announce(["other", name])
     kind, said = thief.heard()
     assert (kind, said["status"], said["code"]) == ("refused", 403, "not-invited-for")
@@ -178,7 +178,7 @@ def test_an_agent_that_takes_anothers_name_gets_no_traffic(realm: Realm, tmp_pat
     written = refusals(realm, "not-invited-for")
     assert len(written) == before + 1 and name in written[0]["detail"] and written[0]["door"] == "hall"
     assert any("an agent was refused" in line for line in realm.gateway.program.lines)
-    # Only what it was invited for is its own.
+    # The thief may provide only the store in its invitation.
     thief.announce(["other"])
     assert thief.heard()[0] == "welcome"
     assert read(realm, "scans") == "right"
@@ -186,7 +186,7 @@ def test_an_agent_that_takes_anothers_name_gets_no_traffic(realm: Realm, tmp_pat
     assert right.stop() == 0
 
 
-def test_a_service_of_another_is_no_less_its_own(realm: Realm):
+def test_an_agent_can_not_take_a_service_of_another(realm: Realm):
     thief = HostileAgent(invite(realm, "a", stores=["scans"]), stolen)
     thief.announce(["scans"], ["db"])
     kind, said = thief.heard()
@@ -199,7 +199,7 @@ def test_a_service_of_another_is_no_less_its_own(realm: Realm):
     [b'{"provides":{"stores":["Scans"]}}\n', b'{"provides":{"stores":["sc\xc3\xa1ns"]}}\n',
      b'{"provides":{"stores":["../own"]}}\n', b'{"ping":{}}\n', b"[]\n", b"x\n"],
 )  # fmt: skip
-def test_what_is_no_name_is_refused_as_loudly(realm: Realm, hello: bytes):
+def test_a_malformed_announcement_is_refused_and_recorded(realm: Realm, hello: bytes):
     before = len(refusals(realm, "malformed"))
     agent = HostileAgent(invite(realm, "a", stores=["scans"]), stolen).announce(raw=hello)
     kind, said = agent.heard()
@@ -215,14 +215,14 @@ def test_a_real_agent_says_why_it_is_refused_and_ends(realm: Realm, tmp_path: Pa
     said = "\n".join(agent.lines)
     assert "the store “scans”" in said and "invite" in said, said
     assert "connected" not in said
-    # Invited anew for it, the same machine is welcome.
+    # With a new invitation for the store, the same machine is accepted.
     again = honest(realm, tmp_path, "annex", invite(realm, "annex", stores=["logs", "scans"]))
     again.wait_for(event("connected"))
     assert read(realm, "scans") == "annex"
     assert again.stop() == 0
 
 
-def test_who_is_invited_anew_puts_the_old_machine_out(realm: Realm, tmp_path: Path):
+def test_a_new_invitation_ends_the_connection_of_the_old_machine(realm: Realm, tmp_path: Path):
     old = HostileAgent(invite(realm, "annex", stores=["scans"]), stolen).announce(["scans"])
     assert old.heard()[0] == "welcome"
     assert read(realm, "scans") == "stolen"
@@ -234,7 +234,7 @@ def test_who_is_invited_anew_puts_the_old_machine_out(realm: Realm, tmp_path: Pa
     assert new.stop() == 0
 
 
-def test_who_gets_a_name_after_another_gets_its_traffic_at_once(realm: Realm, tmp_path: Path):
+def test_the_next_agent_with_a_name_gets_its_traffic_at_once(realm: Realm, tmp_path: Path):
     old = HostileAgent(invite(realm, "a", stores=["scans"]), stolen).announce(["scans"])
     assert old.heard()[0] == "welcome"
     realm.owner.act("hall.dismiss_agent", hall=HALL, agent="a")
@@ -245,7 +245,7 @@ def test_who_gets_a_name_after_another_gets_its_traffic_at_once(realm: Realm, tm
     assert new.stop() == 0
 
 
-def test_a_command_asks_for_names(realm: Realm, tmp_path: Path):
+def test_the_command_requires_names(realm: Realm, tmp_path: Path):
     link = realm.owner.act("people.invite", name="Olaf", role="owner")["link"]
     olaf = Guest(tmp_path / "olaf", realm.gateway.origin, link)
     without = olaf.try_to("hall", "invite-agent", HALL, "annex")

@@ -1,4 +1,4 @@
-"""One bad message among many, and a flood of junk around one that matters: on either database."""
+"""One bad message among good ones, and messages that matter in a flood of junk, on either database."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ from postgres_server import postgres
 from soft_device import Device, Maker, now_ms, statement
 from soft_webauthn import b64
 
-# As many as the attack had. Ten devices for each owner, who may try ten codes.
-OWNERS, EACH = 18, 10
+# As many devices as the attack used. Ten for each owner, because an owner may try ten codes.
+OWNERS, DEVICES_PER_OWNER = 18, 10
 PAYLOAD = b"a thing that a camera saw"
 
-LARGEST = 2**63 - 1
-LAST_MS = 253_402_300_799_999
+LARGEST_SEQUENCE = 2**63 - 1
+YEAR_9999_MS = 253_402_300_799_999
 
 
 @dataclass
@@ -57,7 +57,7 @@ def fleet_in(place: Path, *options: str) -> Iterator[Fleet]:
 
     def devices(number: int) -> list[Device]:
         person = owner.invite(f"Person {number}")
-        made = [Device(gateway.origin, maker, f"SN-{number}-{n}") for n in range(EACH)]
+        made = [Device(gateway.origin, maker, f"SN-{number}-{n}") for n in range(DEVICES_PER_OWNER)]
         for device in made:
             device.enrol(person)
         return made
@@ -67,13 +67,13 @@ def fleet_in(place: Path, *options: str) -> Iterator[Fleet]:
     assert gateway.stop() == 0, "\n".join(gateway.lines)
 
 
-# What is wrong with the terms of a transaction.
+# Transactions with wrong terms.
 WRONG_TERMS: dict[str, Callable[[], dict]] = {
-    "sequence of 2^63": lambda: {"sequence": LARGEST + 1},
+    "sequence of 2^63": lambda: {"sequence": LARGEST_SEQUENCE + 1},
     "sequence of 2^64 - 1": lambda: {"sequence": 2**64 - 1},
-    "length of 2^63": lambda: {"length": LARGEST + 1},
+    "length of 2^63": lambda: {"length": LARGEST_SEQUENCE + 1},
     "length of 2^64 - 1": lambda: {"length": 2**64 - 1},
-    "taken after the year 9999": lambda: {"taken": LAST_MS + 1},
+    "taken after the year 9999": lambda: {"taken": YEAR_9999_MS + 1},
     "taken in 2^64 - 1 ms": lambda: {"taken": 2**64 - 1},
     "name with a NUL": lambda: {"file_name": "a\0b"},
     "type with a NUL": lambda: {"media_type": "text/\0plain"},
@@ -102,20 +102,20 @@ def test_one_bad_transaction_fails_alone(fault: str, fleet: Fleet):
     assert len(fleet.refusals("malformed")) == before + 1
     [newest] = [row for row in fleet.refusals("malformed") if row["detail"] == problem["detail"]][:1]
     assert newest["door"] == "device"
-    # The device goes on.
+    # The device can send again.
     bad.sequence = sequence
     bad.send(bad.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
 
 
-def test_the_largest_number_is_one_that_is_kept(fleet: Fleet):
+def test_the_largest_sequence_number_is_stored(fleet: Fleet):
     device = fleet.devices[-1]
-    device.send(device.compose(PAYLOAD, sequence=LARGEST), PAYLOAD).expect_bytes(201)
-    assert device.status().expect()["last_sequence"] == LARGEST
-    device.send(device.compose(PAYLOAD, sequence=LARGEST), PAYLOAD).refused(409, "out-of-order")
+    device.send(device.compose(PAYLOAD, sequence=LARGEST_SEQUENCE), PAYLOAD).expect_bytes(201)
+    assert device.status().expect()["last_sequence"] == LARGEST_SEQUENCE
+    device.send(device.compose(PAYLOAD, sequence=LARGEST_SEQUENCE), PAYLOAD).refused(409, "out-of-order")
     del fleet.devices[-1]
 
 
-def test_a_signature_counter_of_32_bits_is_kept(fleet: Fleet):
+def test_a_32_bit_signature_counter_is_stored(fleet: Fleet):
     device = fleet.devices[-1]
     device.credential.counter = 2**32 - 2
     device.send(device.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
@@ -124,7 +124,7 @@ def test_a_signature_counter_of_32_bits_is_kept(fleet: Fleet):
     del fleet.devices[-1]
 
 
-@pytest.mark.parametrize("number", [LARGEST + 1, 2**64 - 1, 2**64, 10**40])
+@pytest.mark.parametrize("number", [LARGEST_SEQUENCE + 1, 2**64 - 1, 2**64, 10**40])
 def test_numbers_in_addresses_are_bounded(number: int, fleet: Fleet):
     for path in (
         f"/api/transactions?after={number}",
@@ -133,8 +133,8 @@ def test_numbers_in_addresses_are_bounded(number: int, fleet: Fleet):
         f"/evidence?after={number}",
     ):
         assert fleet.owner.get(path).status == 400, path
-    assert fleet.owner.get(f"/api/transactions?after={LARGEST}&limit=1").status == 200
-    # A tile's index is written in groups of three digits.
+    assert fleet.owner.get(f"/api/transactions?after={LARGEST_SEQUENCE}&limit=1").status == 200
+    # The path of a tile has its index in groups of three digits.
     digits = str(number).rjust(3 * -(-len(str(number)) // 3), "0")
     groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
     path = "/".join(["x" + group for group in groups[:-1]] + groups[-1:])
@@ -161,7 +161,7 @@ def told(rows: list[dict]) -> int:
     return sum(1 + row["more"] for row in rows)
 
 
-def test_a_flood_of_junk_hides_nothing(fleet: Fleet):
+def test_a_flood_of_junk_hides_no_refusal(fleet: Fleet):
     device, stranger, owner = fleet.devices[1], fleet.stranger, fleet.owner
     junk, before = 3_000, told(fleet.refusals("malformed"))
     records = len(fleet.refusals("malformed"))
@@ -171,8 +171,8 @@ def test_a_flood_of_junk_hides_nothing(fleet: Fleet):
 
     with ThreadPoolExecutor(16) as pool:
         flood = [pool.submit(throw, number) for number in range(junk)]
-        # In the middle of it: one of another kind by a stranger, one of a device, one of a person,
-        # and one of the very same kind by somebody who is known.
+        # During the flood: another kind of refusal for a stranger, one for a device, one for a person, and
+        # one of the same kind as the flood for a known person.
         flood[junk // 3].result()
         foreign = device.signed(statement("evil.example", "device.status", {}))
         stranger.post("/api/device/status", {"signed_statement": b64(foreign)}).refused(
@@ -191,7 +191,7 @@ def test_a_flood_of_junk_hides_nothing(fleet: Fleet):
     assert mine["door"] == "device"
     [theirs] = [row for row in fleet.refusals("not-found") if row["person"] == person.id]
     assert theirs["door"] == "device"
-    # All of the flood is told, in few records.
+    # The records are few, and their counts add up to the whole flood.
     deadline = time.monotonic() + 20
     while told(fleet.refusals("malformed")) < before + junk and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -202,7 +202,7 @@ def test_a_flood_of_junk_hides_nothing(fleet: Fleet):
     assert "more like it" in owner.get("/refusals").expect_text(200)
 
 
-def test_a_person_who_tries_codes_is_named(fleet: Fleet):
+def test_the_refusals_name_a_person_who_guesses_codes(fleet: Fleet):
     guesser = fleet.owner.invite("Guesser")
     for _ in range(11):
         last = guesser.post("/api/devices/code", {"code": "BCDF-GHJK"})

@@ -1,7 +1,7 @@
-"""A verified picture, and an enemy who makes a second one of it that holds as well.
+"""An enemy makes a second file from a verified picture, and wants it to hold as well.
 
-Exactly one sequence of bytes is accepted for a picture and its evidence, so that nobody who compares
-two files by their hash, or keeps a list of those that were seen, is led astray.
+Exactly one sequence of bytes is accepted for a picture and its evidence. So a person can compare two
+files by their hash, or keep a list of the files already seen.
 """
 
 import itertools
@@ -19,12 +19,12 @@ from soft_device import Device, Maker
 
 CAT = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes()
 MARK = b"hallway\0"
-PART = 65_535 - 2 - len(MARK) - 2
+PART_BYTES = 65_535 - 2 - len(MARK) - 2
 
 
 @dataclass
 class Picture:
-    """A picture with its evidence, taken apart."""
+    """A picture with its evidence, split into its parts."""
 
     folder: Path
     before: bytes
@@ -54,7 +54,7 @@ class Picture:
         return self.before + run_of(evidence) + self.after
 
     def proved(self, change: Callable[[str], str], at: int = 0) -> bytes:
-        """With another text as the proof of one receipt."""
+        """The picture with the proof of one receipt changed."""
         receipts = list(self.receipts)
         receipt = cbor.decode(receipts[at])
         changed = change(receipt["proof"])
@@ -83,8 +83,8 @@ def bundle_of(receipts: list[bytes]) -> bytes:
 
 
 def run_of(evidence: bytes, sizes: list[int] | None = None) -> bytes:
-    """The segments that hold the evidence; `sizes` are those of another cut."""
-    cuts = [0, *itertools.accumulate(sizes)] if sizes else range(0, len(evidence), PART)
+    """The segments that hold the evidence, cut into parts of these `sizes` if they are given."""
+    cuts = [0, *itertools.accumulate(sizes)] if sizes else range(0, len(evidence), PART_BYTES)
     parts = [evidence[cut:end] for cut, end in itertools.pairwise([*cuts, len(evidence)])]
     run = b""
     for number, part in enumerate(parts, 1):
@@ -97,7 +97,7 @@ def run_of(evidence: bytes, sizes: list[int] | None = None) -> bytes:
 def picture(
     house: Gateway, owner: Person, maker: Maker, tmp_path_factory: pytest.TempPathFactory
 ) -> Picture:
-    """A picture of somebody who was invited, so that it rests on six receipts."""
+    """A picture of an invited person, so that it rests on six receipts."""
     folder = tmp_path_factory.mktemp("picture")
     mia = owner.invite("Mia")
     camera = Device(house.origin, maker, "SN-ENCODING-1")
@@ -108,7 +108,7 @@ def picture(
     whole = mia.get(f"/api/transactions/{row['evidence']}/signed").expect_bytes(200)
     (folder / "trust.json").write_bytes(house.get("/api/trust"))
     made = Picture.read(folder, whole)
-    # What takes it apart puts it together again, so what is changed below is all that differs.
+    # The parts put together give the file, so a test changes only what it means to change.
     assert made.whole == whole and made.before + made.after == CAT
     assert len(made.receipts) == 6
     done = made.verify(whole)
@@ -122,14 +122,14 @@ def test_fill_bytes_before_our_segment_are_refused(picture: Picture):
         picture.refuses(enemy, "one way")
 
 
-def test_fill_bytes_elsewhere_are_not_what_was_signed(picture: Picture):
-    # Behind SOI, and before the segment that follows ours.
+def test_fill_bytes_elsewhere_are_refused(picture: Picture):
+    # Behind SOI, and before the segment that follows the evidence.
     picture.refuses(b"\xff\xd8\xff" + picture.whole[2:], "outside the evidence")
     enemy = picture.before + picture.run + b"\xff" + picture.after
     picture.refuses(enemy, "outside the evidence")
 
 
-def test_a_run_has_one_place_and_one_cut(picture: Picture):
+def test_the_evidence_has_one_place_and_one_division(picture: Picture):
     evidence = bundle_of(picture.receipts)
     end = b"\xff\xd9"
     first = picture.after.index(b"\xff\xda")
@@ -159,7 +159,7 @@ def test_other_segments_carry_no_second_evidence(picture: Picture):
             picture.refuses(picture.whole[:at] + segment + picture.whole[at:])
 
 
-def test_receipts_stand_in_one_order_and_none_twice(picture: Picture):
+def test_receipts_have_one_order_and_none_is_repeated(picture: Picture):
     numbers = range(len(picture.receipts))
     for one, other in itertools.combinations(numbers, 2):
         shuffled = list(picture.receipts)
@@ -181,7 +181,7 @@ def test_receipts_stand_in_one_order_and_none_twice(picture: Picture):
 def test_receipts_that_the_picture_does_not_rest_on_are_refused(
     picture: Picture, house: Gateway, owner: Person, maker: Maker
 ):
-    """Those of the same realm's log, each of which holds by itself."""
+    """Receipts from the same realm's log, each of which holds by itself."""
     rows = owner.pages("/api/evidence")
     known = {index_of(receipt) for receipt in picture.receipts}
     top = index_of(picture.receipts[0])
@@ -198,7 +198,7 @@ def index_of(receipt: bytes) -> int:
     return int(cbor.decode(receipt)["proof"].split("\n")[1].removeprefix("index "))
 
 
-def test_a_proof_has_one_text(picture: Picture):
+def test_a_proof_has_one_encoding(picture: Picture):
     def own(text: str) -> str:
         return text.rsplit("\n\n", 1)[1]
 
@@ -221,7 +221,7 @@ def test_a_proof_has_one_text(picture: Picture):
     )
 
 
-def test_cbor_has_one_form(picture: Picture):
+def test_cbor_has_one_encoding(picture: Picture):
     evidence = bundle_of(picture.receipts)
     assert evidence[:10] == b"\xa1\x68receipts"
     count = evidence[10] & 0x1F
@@ -246,11 +246,11 @@ def test_cbor_has_one_form(picture: Picture):
         picture.refuses(picture.carrying(bundle_of([inner, *picture.receipts[1:]])))
 
 
-P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-def test_what_a_key_signed_has_the_form_that_was_logged(picture: Picture):
-    """ECDSA: r and n - s verify as r and s do; DER can be padded; the log holds one of them."""
+def test_a_signature_has_the_encoding_that_was_logged(picture: Picture):
+    """ECDSA accepts n - s in place of s, and DER can be padded; the log has one of these encodings."""
     from cryptography.hazmat.primitives.asymmetric.utils import (
         decode_dss_signature,
         encode_dss_signature,
@@ -261,7 +261,7 @@ def test_what_a_key_signed_has_the_form_that_was_logged(picture: Picture):
     signed = cbor.decode(evidence["signed"])
     assertion = signed["assertion"]
     r, s = decode_dss_signature(assertion["signature"])
-    other = encode_dss_signature(r, P256 - s)
+    other = encode_dss_signature(r, P256_ORDER - s)
     der = assertion["signature"]
     for change in [
         {"signature": other},
@@ -278,7 +278,7 @@ def test_what_a_key_signed_has_the_form_that_was_logged(picture: Picture):
         picture.refuses(picture.carrying(bundle_of(enemy)), "log.2")
 
 
-def test_any_byte_that_is_changed_inserted_removed_or_doubled_is_noticed(picture: Picture):
+def test_every_changed_removed_or_doubled_byte_is_refused(picture: Picture):
     dice = random.Random(7)
     start, end = len(picture.before), len(picture.before) + len(picture.run)
     places = [*range(start, start + 20), *(dice.randrange(start, end) for _ in range(60)), 0, 1, 2]

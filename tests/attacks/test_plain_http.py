@@ -1,5 +1,5 @@
-"""No command speaks plain HTTP with another machine, however its name is disguised, and no
-redirection makes it."""
+"""No command speaks plain HTTP with another machine: neither through a disguised name nor through a
+redirect."""
 
 import json
 import os
@@ -33,7 +33,7 @@ DISGUISES = [
 
 
 def commands(address: str, folder: Path) -> dict[str, list[str | Path]]:
-    """Everything that goes to an address that is named."""
+    """The commands that connect to an address from their arguments."""
     device = ["--key", folder / "none.key", "--operator-key", folder / "operator.key"]
     return {
         "trust export": ["trust", "export", "--url", address],
@@ -68,7 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def run(folder: Path, *arguments: str | Path, works: bool) -> str:
-    # Whoever is asked for an address, by a name server or a proxy, would be told where to go.
+    # A command that looked the name up through the proxy would connect to this socket.
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         proxy.setblocking(False)
         spy = f"http://127.0.0.1:{proxy.getsockname()[1]}"
@@ -92,12 +92,12 @@ def test_plain_http_is_for_this_machine(place: Path, command: str):
         arguments = commands(f"http://{disguise}", place)[command]
         said = run(place, *arguments, works=False)
         told = "plain http is spoken with this machine only" in said or "names a user" in said
-        # Partners are named by their one written form, which these are not.
+        # A partner has one written form of its address, and these are not in it.
         assert told or "a gateway's address is https://" in said, f"{disguise}: {said}"
 
 
 class Redirecting(BaseHTTPRequestHandler):
-    """Sends everybody elsewhere."""
+    """Redirects every request."""
 
     to = ""
 
@@ -111,11 +111,11 @@ class Redirecting(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Logs nothing."""
 
 
 @pytest.mark.parametrize("to", ["http://192.0.2.1", "http://localhost.evil.example"])
-def test_no_redirection_leads_elsewhere(place: Path, to: str):
+def test_no_command_follows_a_redirect_to_another_machine(place: Path, to: str):
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("To", (Redirecting,), {"to": to}))
     server.asked = []
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -125,22 +125,22 @@ def test_no_redirection_leads_elsewhere(place: Path, to: str):
             continue
         server.asked.clear()
         said = run(place, *arguments, works=False)
-        # The others look for a key first, and there is none.
+        # The other commands look for a key first, and find none.
         if name in {"trust export", "log verify", "log export", "hall list", "hall agent"}:
-            assert server.asked, f"{name} never asked: {said}"
+            assert server.asked, f"{name} sent no request: {said}"
     server.shutdown()
     server.server_close()
 
 
-def test_a_name_of_this_machine_is_not_asked_of_others(gateway: Gateway, tmp_path: Path):
-    """`localhost` is loopback whatever a proxy in the environment would make of it."""
+def test_a_request_to_localhost_uses_no_proxy(gateway: Gateway, tmp_path: Path):
+    """`localhost` is loopback, even if the environment names a proxy."""
     run(tmp_path, "trust", "export", "--url", gateway.origin, tmp_path / "t.json", works=True)
     assert json.loads((tmp_path / "t.json").read_text())["realm"] == "localhost"
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1:3900", "localhost.evil.example", "localhost@evil.example"])
 def test_no_bucket_is_reached_over_plain_http(tmp_path: Path, host: str):
-    """An object store elsewhere would be told every file, and everybody between with it."""
+    """With plain HTTP, the machines between would see every file."""
     data = tmp_path / "data"
     data.mkdir()
     (data / "secret").write_text("secret")
@@ -151,6 +151,6 @@ def test_no_bucket_is_reached_over_plain_http(tmp_path: Path, host: str):
         'access_key = "key", secret_key_file = "secret" }\n'
     )
     said = run(tmp_path, "serve", "--data", data, works=False)
-    # What may be a password is not repeated.
+    # The message does not repeat text that may be a password.
     shown = "http://" + host.replace("localhost@", "…@")
     assert "is invalid" in said and shown in said, said

@@ -1,4 +1,4 @@
-"""What a gateway and a device keep is for their own user, whatever the umask."""
+"""Only their own user can read the files of a gateway and a device, whatever the umask is."""
 
 import re
 import shutil
@@ -11,13 +11,13 @@ from api_caller import Person
 from gateway_process import Gateway, GatewayAgain, Program, hallway
 from soft_device import Device, Maker
 
-#: Runs a program as if nobody cared.
-CARELESS = ("sh", "-c", 'umask 000; exec "$@"', "sh")
-LARGE = bytes(range(256)) * 4000
+#: Runs a program with umask 000.
+WITH_UMASK_000 = ("sh", "-c", 'umask 000; exec "$@"', "sh")
+PAYLOAD = bytes(range(256)) * 4000
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess:
-    command = [*CARELESS, hallway(), *map(str, arguments)]
+    command = [*WITH_UMASK_000, hallway(), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
@@ -27,7 +27,7 @@ def succeed(*arguments: str | Path) -> None:
 
 
 def open_to_others(folder: Path) -> dict[str, str]:
-    """What others can read, write or enter in a folder, and its mode."""
+    """The files and folders that others can read, write or enter, with their modes."""
     found = {}
     for path in [folder, *folder.rglob("*")]:
         mode = path.lstat().st_mode
@@ -37,79 +37,79 @@ def open_to_others(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def lived(tmp_path: Path):
-    """A gateway that was started carelessly and has lived: people, a device, payloads."""
-    gateway = Gateway(tmp_path / "data", within=CARELESS)
+def used_gateway(tmp_path: Path):
+    """A gateway that was started with umask 000 and then used: people, a device, payloads."""
+    gateway = Gateway(tmp_path / "data", within=WITH_UMASK_000)
     owner = Person.owner(gateway)
     maker = Maker()
     owner.act("maker.add", name=maker.name, certificate=maker.pem)
     camera = Device(owner.origin, maker, "CAM-1")
     camera.enrol(owner)
-    camera.send(camera.compose(LARGE), LARGE).expect_bytes(201)
+    camera.send(camera.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
     yield gateway
     if gateway.process.poll() is None:
         assert gateway.stop() == 0
 
 
-def test_a_whole_life_leaves_nothing_open(tmp_path: Path, lived: Gateway):
-    assert any((lived.folder / "objects").rglob("*")), "a payload lies there"
-    assert (lived.folder / "hallway.db-wal").exists()
-    assert open_to_others(lived.folder) == {}
+def test_no_file_of_a_gateway_is_open_to_others(tmp_path: Path, used_gateway: Gateway):
+    assert any((used_gateway.folder / "objects").rglob("*")), "no payload was stored"
+    assert (used_gateway.folder / "hallway.db-wal").exists()
+    assert open_to_others(used_gateway.folder) == {}
     file = tmp_path / "realm.backup"
-    succeed("backup", file, "--data", lived.folder)
+    succeed("backup", file, "--data", used_gateway.folder)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert lived.stop() == 0
-    assert open_to_others(lived.folder) == {}
+    assert used_gateway.stop() == 0
+    assert open_to_others(used_gateway.folder) == {}
     restored = tmp_path / "restored"
     restored.mkdir()
-    shutil.copy2(lived.folder / "operator.key", restored)
+    shutil.copy2(used_gateway.folder / "operator.key", restored)
     succeed("restore", file, "--data", restored)
     assert {name for name in open_to_others(restored) if name != "."} == set()
     again = Gateway.__new__(GatewayAgain)
-    again.folder, again.origin = restored, lived.origin
-    serving = GatewayAgain(again, within=CARELESS)
-    assert open_to_others(restored) == {}, "the folder itself, too"
+    again.folder, again.origin = restored, used_gateway.origin
+    serving = GatewayAgain(again, within=WITH_UMASK_000)
+    assert open_to_others(restored) == {}, "others can enter the restored folder"
     assert serving.stop() == 0
 
 
-def test_what_was_open_before_is_closed_at_the_next_start(lived: Gateway):
-    assert lived.stop() == 0
-    for path in [lived.folder, *lived.folder.rglob("*")]:
+def test_a_start_closes_files_that_were_open_to_others(used_gateway: Gateway):
+    assert used_gateway.stop() == 0
+    for path in [used_gateway.folder, *used_gateway.folder.rglob("*")]:
         if path.name != "operator.key":
             path.chmod(0o777 if path.is_dir() else 0o666)
-    again = GatewayAgain(lived, within=CARELESS)
-    assert open_to_others(lived.folder) == {}
+    again = GatewayAgain(used_gateway, within=WITH_UMASK_000)
+    assert open_to_others(used_gateway.folder) == {}
     assert again.stop() == 0
 
 
-def test_a_key_that_others_could_read_is_refused(lived: Gateway):
-    assert lived.stop() == 0
-    key = lived.folder / "operator.key"
+def test_a_key_that_others_could_read_is_refused(used_gateway: Gateway):
+    assert used_gateway.stop() == 0
+    key = used_gateway.folder / "operator.key"
     key.chmod(0o644)
-    done = run("serve", "--data", lived.folder, "--listen", "127.0.0.1:0")
+    done = run("serve", "--data", used_gateway.folder, "--listen", "127.0.0.1:0")
     assert done.returncode == 1
     assert "operator.key" in done.stderr
-    assert stat.S_IMODE(key.stat().st_mode) == 0o644, "it is not made to look as if nothing was"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o644, "the gateway must not hide that the key was open"
 
 
-def test_a_database_and_payloads_elsewhere_are_closed_too(tmp_path: Path, lived: Gateway):
-    assert lived.stop() == 0
+def test_a_database_and_payloads_elsewhere_are_closed(tmp_path: Path, used_gateway: Gateway):
+    assert used_gateway.stop() == 0
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    shutil.move(lived.folder / "hallway.db", elsewhere / "realm.db")
-    shutil.move(lived.folder / "objects", elsewhere / "objects")
-    configuration = lived.folder / "hallway.toml"
+    shutil.move(used_gateway.folder / "hallway.db", elsewhere / "realm.db")
+    shutil.move(used_gateway.folder / "objects", elsewhere / "objects")
+    configuration = used_gateway.folder / "hallway.toml"
     text = configuration.read_text().replace("sqlite:hallway.db", f"sqlite:{elsewhere}/realm.db")
     configuration.write_text(text.replace('objects = "objects"', f'objects = "{elsewhere}/objects"'))
     for path in elsewhere.rglob("*"):
         path.chmod(0o777 if path.is_dir() else 0o666)
-    again = GatewayAgain(lived, within=CARELESS)
+    again = GatewayAgain(used_gateway, within=WITH_UMASK_000)
     assert {name for name in open_to_others(elsewhere) if name != "."} == set()
-    assert (elsewhere / "realm.db-wal").exists(), "it is in use"
+    assert (elsewhere / "realm.db-wal").exists(), "the database is not in use"
     assert again.stop() == 0
 
 
-def test_what_a_device_keeps_is_for_its_user(tmp_path: Path, lived: Gateway):
+def test_files_of_a_device_are_for_its_user(tmp_path: Path, used_gateway: Gateway):
     key, maker, pictures = tmp_path / "camera.key", tmp_path / "maker", tmp_path / "pictures"
     secret = tmp_path / "secret"
     secret.write_text("07" * 32)
@@ -123,10 +123,10 @@ def test_what_a_device_keeps_is_for_its_user(tmp_path: Path, lived: Gateway):
     assert stat.S_IMODE((maker / "maker.key").stat().st_mode) == 0o600
     running = Program(
         "device", "run", pictures, "--key", key, "--operator-key", secret,
-        "--gateway", lived.origin, within=CARELESS,
+        "--gateway", used_gateway.origin, within=WITH_UMASK_000,
     )
     spool = pictures / ".hallway"
-    # The gateway does not know its maker, and says so; by then the spool is there.
+    # The gateway does not know the maker and refuses the device; by then the spool exists.
     running.wait_for(re.compile("attestation|maker|refused", re.IGNORECASE))
     assert open_to_others(spool) == {}
     running.stop()

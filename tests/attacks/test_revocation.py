@@ -1,4 +1,4 @@
-"""What was taken from somebody stays taken: nothing that hung on it goes on, or comes back."""
+"""A revoked right stays revoked: everything that depended on it ends, and does not come back."""
 
 import json
 import time
@@ -22,7 +22,7 @@ serials = (f"RV-{number:04}" for number in count(1))
 
 
 def look(link: str) -> Reply:
-    """What a one-time link is for, as whoever has it asks."""
+    """Asks what a one-time link is for, as its holder."""
     origin, token = link.split("/join#")
     return Caller(origin).post("/api/join/look", {"token": token})
 
@@ -38,7 +38,7 @@ def opens_nothing(link: str) -> None:
 # Links.
 
 
-def test_links_end_with_their_makers_suspension_for_good(owner: Person):
+def test_links_end_for_good_with_their_makers_suspension(owner: Person):
     boss, rosa = owner.invite("Boss", "owner"), owner.invite("Rosa")
     links = [
         boss.act("people.invite", name="Ida", role="owner")["link"],
@@ -54,7 +54,7 @@ def test_links_end_with_their_makers_suspension_for_good(owner: Person):
     for link in links:
         opens_nothing(link)
     look(others).expect()
-    # And a link for somebody who is suspended is not made.
+    # Nobody can make a recovery link for a suspended person.
     owner.act("people.suspend", person=boss.id)
     wanted = {"act": "people.recover", "person": boss.id}
     owner.post("/api/acts/statement", wanted).refused(409, "person-suspended")
@@ -69,7 +69,7 @@ def test_links_for_a_suspended_person_end(owner: Person):
     opens_nothing(recovery)
 
 
-def test_invitations_end_when_their_maker_is_no_owner_any_more(owner: Person):
+def test_invitations_end_with_their_makers_role(owner: Person):
     boss = owner.invite("Boss", "owner")
     link = boss.act("people.invite", name="Ida", role="owner")["link"]
     owner.act("people.change_role", person=boss.id, role="operator")
@@ -86,7 +86,7 @@ def test_a_second_recovery_link_voids_the_first(owner: Person):
     opens_nothing(second)
 
 
-def test_nothing_of_before_survives_a_recovery(owner: Person):
+def test_a_recovery_ends_older_sessions_links_and_keys(owner: Person):
     rosa = owner.invite("Rosa", "owner")
     links = [
         rosa.act("web.sign_in_link")["link"],
@@ -106,7 +106,7 @@ def test_nothing_of_before_survives_a_recovery(owner: Person):
     again.get("/api/me").expect()
 
 
-def test_who_has_as_many_keys_as_there_may_be_is_recovered(owner: Person):
+def test_a_person_with_64_keys_can_be_recovered(owner: Person):
     rosa = owner.invite("Rosa")
     for _ in range(63):
         rosa.add_key()
@@ -117,7 +117,7 @@ def test_who_has_as_many_keys_as_there_may_be_is_recovered(owner: Person):
     assert [row["id"] for row in again.get("/api/keys").expect()] == [b64(again.key.id)]
 
 
-def test_a_key_is_one_persons_for_good(owner: Person):
+def test_a_removed_key_can_not_be_registered_again(owner: Person):
     rosa, ida = owner.invite("Rosa"), owner.invite("Ida")
     removed = rosa.add_key()
     rosa.act("web.remove_key", key=b64(removed.id))
@@ -142,7 +142,7 @@ deny = ["{UUID(bytes=DENIED)}"]
 
 
 def with_a_key_to_deny(owner: Person) -> Person:
-    """Somebody who is signed in with a key of the model that policies deny."""
+    """A person who is signed in with a key of the model that the policies deny."""
     person = owner.invite("Mia")
     person.key, added = person.try_to_add_key(aaguid=DENIED)
     added.expect()
@@ -152,14 +152,14 @@ def with_a_key_to_deny(owner: Person) -> Person:
 
 
 def until_keys_are_judged(program: Program) -> None:
-    """Waits until a gateway that was started with another policy has ended what a key opened."""
+    """Waits until a gateway with a new policy has ended the sessions and grants of denied keys."""
     until = time.monotonic() + 20
     while not any("ended what a key opened" in line for line in program.lines):
         assert time.monotonic() < until, program.lines
         time.sleep(0.1)
 
 
-def test_a_session_does_not_come_back_that_a_new_roles_policy_ended(tmp_path: Path):
+def test_a_session_ended_by_the_policy_of_a_new_role_stays_ended(tmp_path: Path):
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "hallway.toml").write_text(DENIES.format(of="operator"))
@@ -173,7 +173,7 @@ def test_a_session_does_not_come_back_that_a_new_roles_policy_ended(tmp_path: Pa
     gateway.stop()
 
 
-def test_a_session_does_not_come_back_that_a_changed_policy_ended(tmp_path: Path):
+def test_a_session_ended_by_a_changed_policy_stays_ended(tmp_path: Path):
     folder = tmp_path / "data"
     folder.mkdir()
     configuration = folder / "hallway.toml"
@@ -198,7 +198,7 @@ def at(origin: str, link: str) -> str:
     return f"{origin}/join#{link.split('#')[1]}"
 
 
-def test_only_the_newest_set_up_link_works_and_none_once_there_is_an_owner(tmp_path: Path):
+def test_only_the_newest_set_up_link_works_until_there_is_an_owner(tmp_path: Path):
     gateway = Gateway(tmp_path / "data")
     first = gateway.set_up_link
     assert gateway.stop() == 0
@@ -206,7 +206,7 @@ def test_only_the_newest_set_up_link_works_and_none_once_there_is_an_owner(tmp_p
     second = gateway.set_up_link
     opens_nothing(at(gateway.origin, first))
     look(second).expect()
-    # Another gateway of the same realm prints another one.
+    # Another gateway of the same realm prints a newer link.
     other = Gateway(tmp_path / "data")
     third = at(gateway.origin, other.set_up_link)
     opens_nothing(second)
@@ -224,7 +224,7 @@ def test_only_the_newest_set_up_link_works_and_none_once_there_is_an_owner(tmp_p
     assert again.stop() == 0
 
 
-def test_what_ends_at_one_gateway_ends_at_the_other(tmp_path: Path):
+def test_links_and_sessions_end_at_all_gateways(tmp_path: Path):
     one = Gateway(tmp_path / "data")
     owner = Person.owner(one)
     other = Program("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0")
@@ -243,7 +243,7 @@ def test_what_ends_at_one_gateway_ends_at_the_other(tmp_path: Path):
     assert one.stop() == 0
 
 
-def test_open_links_are_seen_and_withdrawn_by_those_whom_they_concern(owner: Person):
+def test_only_their_maker_their_person_and_owners_see_open_links(owner: Person):
     rosa, mona = owner.invite("Rosa"), owner.invite("Mona", "operator")
     recovery = owner.act("people.recover", person=rosa.id)["link"]
     own = rosa.act("web.add_key")["link"]
@@ -253,7 +253,7 @@ def test_open_links_are_seen_and_withdrawn_by_those_whom_they_concern(owner: Per
     assert mona.get("/api/links").expect() == []
     everybodys = [row["id"] for row in owner.get("/api/links").expect()]
     assert {row["id"] for row in hers.values()} <= set(everybodys)
-    # The list does not give the secrets away.
+    # The list does not contain the tokens of the links.
     assert recovery.split("#")[1] not in json.dumps(owner.get("/api/links").expect())
     for row in hers.values():
         wanted = {"act": "web.withdraw_link", "link": row["id"]}
@@ -297,7 +297,7 @@ def admit(realm: Realm, person: Person) -> None:
 
 
 def inside(person: Person) -> None:
-    """Opens the hall in the person's session, and reads something."""
+    """Opens the hall in the person's session, and reads a file."""
     person.act("hall.open", hall=HALL)
     assert person.get(FILE).expect_bytes(200) == b"hello"
 
@@ -315,7 +315,7 @@ def test_a_grant_does_not_come_back_with_its_person(realm: Realm, ida: Person):
     ida.get(FILE).refused(403, "not-open")
     row = newest(realm.owner)
     assert (row["id"], row["state"], row["ended_why"]) == (grant, "ended", "suspended")
-    # It was a grant that ended and no ban: a touch opens another one.
+    # The suspension ended the grant and bans nobody: a touch opens a new one.
     inside(ida)
 
 
@@ -351,7 +351,7 @@ def test_a_grant_does_not_come_back_with_its_role(realm: Realm):
     realm.owner.act("hall.dismiss", hall=HALL, guest=guest)
 
 
-def test_a_grant_does_not_come_back_that_the_hall_doors_policy_ended(tmp_path: Path):
+def test_a_grant_ended_by_the_hall_doors_policy_stays_ended(tmp_path: Path):
     realm = Realm(tmp_path, store("data", tmp_path / "data"))
     (tmp_path / "data/hello").write_text("hello")
     mia = with_a_key_to_deny(realm.owner)
@@ -373,7 +373,7 @@ def test_a_grant_does_not_come_back_that_the_hall_doors_policy_ended(tmp_path: P
     realm.close()
 
 
-def test_a_grant_falls_with_its_session_key_and_hall(realm: Realm, ida: Person):
+def test_a_grant_ends_with_its_session_or_key(realm: Realm, ida: Person):
     inside(ida)
     token = dict(ida.headers)
     ida.post("/api/sign-out").expect()
@@ -393,7 +393,7 @@ def test_a_grant_falls_with_its_session_key_and_hall(realm: Realm, ida: Person):
     assert newest(realm.owner)["ended_why"] == "signed-out"
 
 
-def test_an_approval_ends_with_who_gave_it(realm: Realm):
+def test_an_approval_ends_with_its_approvers_suspension(realm: Realm):
     mona, ida = realm.owner.invite("Mona", "operator"), realm.owner.invite("Ida")
     guest = {"person": ida.id}
     realm.owner.act(
@@ -407,7 +407,7 @@ def test_an_approval_ends_with_who_gave_it(realm: Realm):
     ida.get(FILE).refused(403, "not-open")
     realm.owner.act("people.reinstate", person=mona.id)
     ida.get(FILE).refused(403, "not-open")
-    # One who waits is not let in by somebody after their own suspension.
+    # A suspension also ends a grant that waits for approval.
     waiting = ida.act("hall.open", hall=HALL)["grant"]["id"]
     realm.owner.act("people.suspend", person=ida.id)
     realm.owner.act("people.reinstate", person=ida.id)
@@ -415,7 +415,7 @@ def test_an_approval_ends_with_who_gave_it(realm: Realm):
     realm.owner.post("/api/acts/statement", wanted).refused(409, "not-waiting")
 
 
-def test_an_agents_invitation_ends_with_its_makers_role(realm: Realm):
+def test_an_invitation_of_an_agent_ends_with_its_makers_role(realm: Realm):
     boss = realm.owner.invite("Boss", "owner")
     link = boss.act("hall.invite_agent", hall=HALL, agent="rack", stores=["scans"])["link"]
     realm.owner.act("people.change_role", person=boss.id, role="member")
@@ -437,7 +437,7 @@ def send(device: Device) -> Reply:
     return device.send(device.compose(PAYLOAD), PAYLOAD)
 
 
-def test_a_suspended_persons_devices_send_nothing_until_they_are_back(
+def test_devices_of_a_suspended_person_are_refused_until_the_reinstatement(
     owner: Person, member: Person, camera: Device
 ):
     camera.enrol(member)
@@ -450,7 +450,7 @@ def test_a_suspended_persons_devices_send_nothing_until_they_are_back(
 
 
 @pytest.mark.parametrize("way", ["reinstate", "release", "enrol anew", "stolen and found", "transfer"])
-def test_an_owner_does_not_undo_an_operators_suspension(
+def test_a_devices_owner_can_not_undo_an_operators_suspension(
     way: str, owner: Person, member: Person, camera: Device
 ):
     camera.enrol(member)
@@ -478,11 +478,11 @@ def test_an_owner_does_not_undo_an_operators_suspension(
     to = "release" if way == "release" else "reinstate"
     change(member, to).refused(403, "suspended-by-operator")
     send(camera).refused(403, "suspended")
-    # Suspending it once more, as its owner, makes it no milder.
+    # The owner can't replace it by a suspension of their own.
     suspend = member.prepare("device.suspend", device=camera.id)
     member.touch(suspend).refused(409, "state")
     change(member, "reinstate").refused(403, "suspended-by-operator")
-    # A touch that was asked for before it was suspended counts as little.
+    # A reinstatement that was prepared before the operator's suspension is refused, too.
     operator.act("device.reinstate", device=camera.id)
     member.act("device.suspend", device=camera.id)
     early = member.prepare("device.reinstate", device=camera.id)
@@ -493,10 +493,10 @@ def test_an_owner_does_not_undo_an_operators_suspension(
     send(camera).expect_bytes(201)
 
 
-# By command.
+# Commands.
 
 
-def test_a_further_key_is_added_and_links_are_withdrawn_by_command(
+def test_commands_add_a_key_and_withdraw_links(
     house: Gateway, owner: Person, tmp_path: Path
 ):
     link = owner.act("people.invite", name="Cora", role="owner")["link"]

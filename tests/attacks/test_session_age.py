@@ -1,4 +1,4 @@
-"""Legal steps that must not add up to an illegal one: a session is as old as the touch behind it."""
+"""Allowed steps must not add up to a forbidden one: a session is as old as the touch that it rests on."""
 
 import os
 
@@ -17,7 +17,7 @@ def rosa(owner: Person) -> Person:
 
 
 def by_link(link: str) -> Caller:
-    """Whoever signs in with a one-time link."""
+    """Signs in with a one-time link."""
     origin, token = link.split("/join#")
     done = Caller(origin).post("/api/join/sign-in", {"token": token})
     done.expect()
@@ -25,7 +25,7 @@ def by_link(link: str) -> Caller:
 
 
 def of(person: Person, key: Credential) -> Person:
-    """The same person at another place, with another key."""
+    """The same person, signed in at another place with another key."""
     other = object.__new__(Person)
     Caller.__init__(other, person.origin)
     other.key, other.id, other.name = key, person.id, person.name
@@ -43,14 +43,14 @@ def is_out(caller: Caller) -> None:
 
 
 def test_a_session_alone_registers_no_key(rosa: Person, owner: Person):
-    """However fresh it is: whoever has stolen it has no key to touch."""
+    """Not even a fresh one: a thief who has stolen the session can't touch the key."""
     before = owner.state_of_the_realm()
     thief = Caller(rosa.origin, dict(rosa.headers))
     asked = thief.post("/api/keys/statement", {"label": "thief's key"})
     assert asked.status in (400, 422), asked.body
     for token in ("", "A" * 43, rosa.headers["Authorization"].split()[1]):
         thief.post("/api/keys/statement", {"label": "x", "token": token}).refused(403, "link")
-    # Neither does a link that it would make for itself.
+    # The session can't make itself a link either.
     assert thief.post("/api/sign-in/link").status in (404, 405)
     for name in ("web.add_key", "web.sign_in_link"):
         ceremony = rosa.prepare(name)
@@ -69,13 +69,13 @@ def test_a_session_alone_registers_no_key(rosa: Person, owner: Person):
 
 
 def signed(caller: Caller, ceremony: dict, key: Credential, **wrong: object) -> Reply:
-    """The answer to an act's ceremony by a key, handed in by anybody."""
+    """A key signs the ceremony of an act, and `caller` hands it in."""
     made = key.sign(**({"challenge": challenge_of(ceremony)} | wrong))
     return caller.post("/api/acts", answered(ceremony, made.to_json()))
 
 
-def test_a_sign_in_is_no_touch_for_a_link(rosa: Person):
-    """What a key signed for one statement allows no other."""
+def test_the_touch_of_a_sign_in_makes_no_link(rosa: Person):
+    """A signature over one statement allows no other statement."""
     sign_in = Caller(rosa.origin).post("/api/sign-in/statement").expect()
     made = rosa.key.sign(challenge_of(sign_in)).to_json()
     for name in ("web.add_key", "web.sign_in_link"):
@@ -84,38 +84,38 @@ def test_a_sign_in_is_no_touch_for_a_link(rosa: Person):
         rosa.post("/api/acts", answered(sign_in, made)).refused(403, "foreign-challenge")
 
 
-def test_a_link_hands_on_the_touch_and_no_youth(rosa: Person):
+def test_a_session_from_a_link_is_as_old_as_the_links_touch(rosa: Person):
     made = rosa.act("web.sign_in_link")
     touched = rosa.get(f"/api/evidence/{made['evidence']}").expect()["accepted_ms"]
     browser = by_link(made["link"])
     session = this_session(browser)
     assert session["touched_ms"] == touched <= session["created_ms"]
     assert session["credential"] == b64(rosa.key.id)
-    # It ends when a session of that touch ends, and no use of it moves that.
+    # The session ends twelve hours after that touch. Using it moves the end no further.
     assert session["expires_ms"] == touched + 12 * HOUR_MS
     for _ in range(3):
         browser.get("/api/keys").expect()
         browser.post("/api/join/look", {"token": "A" * 43}).refused(403, "link")
     assert this_session(browser)["expires_ms"] == session["expires_ms"]
-    # Links in a row: each is a touch of its own, or there is none.
+    # A session from a link makes no link without a touch of its own.
     for name in ("web.sign_in_link", "web.add_key"):
         ceremony = browser.post("/api/acts/statement", {"act": name}).expect()
         stranger = Credential(rosa.key.rp_id, rosa.origin, os.urandom(16))
         signed(browser, ceremony, stranger).refused(403, "unknown-key")
 
 
-def test_a_link_that_signs_in_registers_nothing_and_the_reverse(rosa: Person):
+def test_a_sign_in_link_registers_no_key_and_the_reverse(rosa: Person):
     caller = Caller(rosa.origin)
     sign_in = rosa.act("web.sign_in_link")["link"].split("#")[1]
     caller.post("/api/keys/statement", {"token": sign_in, "label": "x"}).refused(403, "link")
     add = rosa.right_to_a_key()["token"]
     caller.post("/api/join/sign-in", {"token": add}).refused(403, "link")
-    # Being tried for the wrong thing used neither up.
+    # The wrong use did not use the links up.
     caller.post("/api/join/look", {"token": sign_in}).expect()
     assert caller.post("/api/join/look", {"token": add}).expect()["purpose"] == "additional"
 
 
-def test_a_newer_link_takes_the_place_of_the_older(rosa: Person):
+def test_a_newer_link_replaces_the_older_one(rosa: Person):
     for name in ("web.sign_in_link", "web.add_key"):
         older, newer = [rosa.act(name)["link"].split("#")[1] for _ in range(2)]
         caller = Caller(rosa.origin)
@@ -123,7 +123,7 @@ def test_a_newer_link_takes_the_place_of_the_older(rosa: Person):
         caller.post("/api/join/look", {"token": newer}).expect()
 
 
-def test_all_that_came_from_a_key_falls_with_it(owner: Person):
+def test_sessions_and_links_of_a_key_end_with_the_key(owner: Person):
     boss = owner.invite("Boss", "owner")
     other = of(boss, boss.add_key())
     session = Caller(boss.origin, dict(other.headers))
@@ -145,13 +145,13 @@ def test_all_that_came_from_a_key_falls_with_it(owner: Person):
         caller.post("/api/join/look", token).refused(403, "link")
         caller.post("/api/join/sign-in", token).refused(403, "link")
         caller.post("/api/keys/statement", token | {"label": name}).refused(403, "link")
-    # What the other key opened and handed out stays.
+    # The sessions and links of the other key stay.
     boss.get("/api/me").expect()
     caller.post("/api/join/look", {"token": kept.split("#")[1]}).expect()
 
 
-def test_a_ceremony_that_was_begun_before_is_finished_by_no_dead_link(owner: Person):
-    """The link is looked up when the key comes, not only when its statement was asked for."""
+def test_a_registration_begun_before_its_link_ended_is_refused(owner: Person):
+    """The gateway looks the link up again when the key's answer comes."""
     boss = owner.invite("Boss", "owner")
     link = boss.act("people.invite", name="Ida", role="owner")["link"]
     token = {"token": link.split("#")[1]}
@@ -162,8 +162,8 @@ def test_a_ceremony_that_was_begun_before_is_finished_by_no_dead_link(owner: Per
     late.refused(403, "link")
 
 
-def test_signing_in_by_a_link_ends_the_session_that_was_brought_along(house: Gateway, owner: Person):
-    """Nobody plants a session in a browser and waits for it to become somebody's."""
+def test_signing_in_by_a_link_ends_the_earlier_session(house: Gateway, owner: Person):
+    """An attacker can't plant a session in a browser that another person signs in with."""
     eve, rosa = owner.invite("Eve"), owner.invite("Rosa")
     planted = Caller(house.origin, dict(eve.headers))
     link = rosa.act("web.sign_in_link")["link"].split("#")[1]
@@ -173,7 +173,7 @@ def test_signing_in_by_a_link_ends_the_session_that_was_brought_along(house: Gat
     is_out(eve)
 
 
-def test_an_act_in_a_session_that_has_ended_is_not_done(rosa: Person, owner: Person):
+def test_an_act_in_an_ended_session_is_refused(rosa: Person, owner: Person):
     ceremony = rosa.prepare("web.add_key")
     rosa.post("/api/sign-out").expect()
     made = rosa.key.sign(challenge_of(ceremony)).to_json()
@@ -182,7 +182,7 @@ def test_an_act_in_a_session_that_has_ended_is_not_done(rosa: Person, owner: Per
     rosa.post("/api/acts", answered(ceremony, made)).refused(403, "foreign-challenge")
 
 
-def test_people_see_and_end_their_own_sessions_alone(rosa: Person, owner: Person):
+def test_people_see_and_end_only_their_own_sessions(rosa: Person, owner: Person):
     elsewhere = of(rosa, rosa.key)
     rows = rosa.get("/api/sessions").expect()
     assert [row["current"] for row in rows].count(True) == 1

@@ -1,5 +1,5 @@
-"""What others say reaches a terminal as text and as nothing else: no control character, no mark that
-turns or hides what stands around it, no line of its own."""
+"""A terminal shows the words of others as plain text: without control characters, without marks that turn
+or hide the text around them, and never as a line of their own."""
 
 import http.client
 import json
@@ -21,8 +21,8 @@ from gateway_process import Gateway, hallway
 from hall_place import Guest
 from lying_proxy import ProxiedGateway, Proxy
 
-# Clears the screen, in one byte and in two; turns the direction; hides; ends the line in six ways;
-# and says what our own program would say.
+# A clear of the screen in one byte and in two, a change of direction, hidden characters, line ends of six
+# kinds, and a line that looks like our own program's.
 EVIL = (
     "a\x1b[2J\x1b]0;title\x07\x9b31m\u202egpj\u2066x\u2069\u061c\u200b\u200d\ufeff\xad\u2028b\u2029"
     "\x85\x0b\x0c\r\x7f\x00\U000e0041\nhallway: done"
@@ -33,14 +33,14 @@ RAW = re.compile(
 
 
 def clean(said: str) -> str:
-    """What was said, which must have nothing raw in it, and no line that somebody else made."""
+    """Checks that the output has no raw control character and no forged line, and returns it."""
     assert not RAW.search(said), ascii(said)
     assert not re.search(r"^hallway: done", said, re.MULTILINE), said
     return said
 
 
 class Shell:
-    """A person whose gateway says whatever the test wants."""
+    """A person whose gateway answers as the test wants."""
 
     def __init__(self, folder: Path):
         self.proxy = Proxy()
@@ -106,19 +106,19 @@ LISTS: dict[str, tuple[list[str], str, object]] = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_what_a_gateway_lists_steers_nothing(shell: Shell, name: str):
+def test_lists_of_a_gateway_are_escaped(shell: Shell, name: str):
     arguments, path, answer = LISTS[name]
     shell.proxy.inventions[path] = lambda _: (200, answer)
     said = shell.hears(*arguments, code=0)
     assert r"a\u001b[2J" in said, said
-    # As JSON it is what it was, and as harmless.
+    # The JSON output has the same value, escaped.
     done = shell.olga.run(*arguments, "--json")
     assert not RAW.search(done.stdout), ascii(done.stdout)
     assert json.loads(done.stdout) == answer
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 500])
-def test_what_a_gateway_refuses_with_steers_nothing(shell: Shell, status: int):
+def test_problems_of_a_gateway_are_escaped(shell: Shell, status: int):
     problem = {"code": EVIL, "detail": EVIL}
     for path in ["/api/halls", "/api/acts/statement", "/api/sign-in/statement"]:
         shell.proxy.inventions[path] = lambda _: (status, problem)
@@ -130,15 +130,15 @@ def test_what_a_gateway_refuses_with_steers_nothing(shell: Shell, status: int):
         assert r"\u001b[2J" in said and said.count("\n") <= 2, said
 
 
-def test_a_name_of_a_person_steers_nothing(shell: Shell):
-    # A session that is told so is not kept, and the name is not believed.
+def test_a_hostile_name_of_a_person_is_refused(shell: Shell):
+    # The command keeps no session whose person has such a name.
     shell.proxy.lies["/api/sign-in"] = lambda _asked, came: {
         **came, "person": {**came["person"], "name": EVIL},
     }  # fmt: skip
     shell.hears("sign-in", code=1)
 
 
-def test_what_a_gateway_answers_in_place_of_json_steers_nothing(shell: Shell):
+def test_answers_that_are_no_json_are_escaped(shell: Shell):
     shell.proxy.inventions["/api/halls"] = lambda _: (200, EVIL)
     shell.hears("hall", "list")
     shell.proxy.inventions["/api/acts/statement"] = lambda _: (200, {"statement": EVIL})
@@ -146,7 +146,7 @@ def test_what_a_gateway_answers_in_place_of_json_steers_nothing(shell: Shell):
 
 
 class Socket(BaseHTTPRequestHandler):
-    """The socket of a `hallway open`, behind which another far side is."""
+    """The local socket of a `hallway open`, with a hostile far side behind it."""
 
     def do_GET(self) -> None:
         listing = {"entries": [
@@ -166,10 +166,10 @@ class Socket(BaseHTTPRequestHandler):
         return "here"
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Logs nothing."""
 
 
-def test_file_names_of_the_far_side_steer_nothing(shell: Shell):
+def test_file_names_of_the_far_side_are_escaped(shell: Shell):
     path = shell.olga.runtime / "hallway" / "lab.sock"
     path.parent.mkdir(mode=0o700, exist_ok=True)
     server = ThreadingUnixStreamServer(str(path), Socket)
@@ -187,7 +187,7 @@ def test_file_names_of_the_far_side_steer_nothing(shell: Shell):
         path.unlink()
 
 
-def test_what_a_gateway_tells_a_device_steers_nothing(shell: Shell, tmp_path: Path):
+def test_answers_of_a_gateway_to_a_device_are_escaped(shell: Shell, tmp_path: Path):
     shell.proxy.inventions["/api/device/enrolments"] = lambda _: (
         201, {"user_code": EVIL, "expires_ms": 1, "interval_ms": 60_000, "console": EVIL},
     )  # fmt: skip
@@ -208,7 +208,7 @@ def test_what_a_gateway_tells_a_device_steers_nothing(shell: Shell, tmp_path: Pa
     clean("\n".join(again.lines))
 
 
-def test_files_that_others_made_steer_nothing(shell: Shell, tmp_path: Path):
+def test_the_content_of_files_of_others_is_escaped(shell: Shell, tmp_path: Path):
     trust = tmp_path / "trust.json"
     shell.olga.run("trust", "export", "--url", shell.proxy.origin, trust)
     evil = tmp_path / "evil.json"
@@ -233,7 +233,7 @@ def test_files_that_others_made_steer_nothing(shell: Shell, tmp_path: Path):
 
 
 def at_a_terminal(shell: Shell, *arguments: str | Path) -> str:
-    """What a command writes on a terminal that has colours."""
+    """Runs a command at a terminal with colours, and returns its output."""
     ours, theirs = pty.openpty()
     environment = {name: value for name, value in shell.olga.environment.items() if name != "NO_COLOR"}
     command = subprocess.Popen(
@@ -255,7 +255,7 @@ def at_a_terminal(shell: Shell, *arguments: str | Path) -> str:
     return said.decode().replace("\r\n", "\n")
 
 
-def test_a_file_name_begins_no_line(shell: Shell, tmp_path: Path):
+def test_a_file_name_can_not_begin_a_line(shell: Shell, tmp_path: Path):
     trust = tmp_path / "trust.json"
     shell.olga.run("trust", "export", "--url", shell.proxy.origin, trust)
     lie = tmp_path / "a\n✓ holds: b\nhallway: done"
@@ -269,7 +269,7 @@ def test_a_file_name_begins_no_line(shell: Shell, tmp_path: Path):
     assert made.stdout.count("\n") == 1, made.stdout
 
 
-def test_no_character_of_others_is_a_style(shell: Shell, tmp_path: Path):
+def test_no_character_of_others_becomes_a_colour(shell: Shell, tmp_path: Path):
     trust = tmp_path / "trust.json"
     shell.olga.run("trust", "export", "--url", shell.proxy.origin, trust)
     painted = tmp_path / "\ufdd0red\ufdd1\ufdd2\ufdd3"
@@ -293,14 +293,14 @@ def test_no_character_of_others_is_a_style(shell: Shell, tmp_path: Path):
         ["link", "list", "--json=" + EVIL.replace("\x00", "")],
     ],
 )
-def test_arguments_that_are_wrong_steer_nothing(shell: Shell, arguments: list[str]):
+def test_wrong_arguments_are_escaped(shell: Shell, arguments: list[str]):
     done = shell.olga.try_to(*arguments)
     assert done.returncode == 2 and done.stdout == "", done.stdout
     assert r"a\u001b[2J" in clean(done.stderr), done.stderr
     clean(at_a_terminal(shell, *arguments))
 
 
-def test_help_goes_where_it_went(shell: Shell):
+def test_help_goes_to_standard_output(shell: Shell):
     for arguments in [["--help"], ["hall", "--help"], ["--version"], ["help", "verify"]]:
         done = shell.olga.try_to(*arguments)
         assert done.returncode == 0 and done.stderr == "" and "hallway" in done.stdout, done
@@ -311,7 +311,7 @@ def test_help_goes_where_it_went(shell: Shell):
 def strange_requests(origin: str) -> None:
     port = int(origin.rsplit(":", 1)[1])
     for path, headers in [
-        # A path may have any byte beyond ASCII, and stands in the log.
+        # A path may contain any byte beyond ASCII, and the log has the path.
         ("/2J\u202e\x9b2J\x85\u2028\x7f", {}),
         ("/2J", {"User-Agent": "2J\u202e\x9b2J\x85", "Origin": "http://evil\u202e"}),
     ]:
@@ -330,15 +330,15 @@ def strange_requests(origin: str) -> None:
 
 
 @pytest.mark.parametrize("how", [[], ["--log-json"]])
-def test_log_lines_steer_nothing(tmp_path: Path, how: list[str]):
+def test_log_lines_are_escaped(tmp_path: Path, how: list[str]):
     gateway = Gateway(tmp_path / "data", *how, HALLWAY_LOG="trace")
     strange_requests(gateway.origin)
     assert gateway.stop() == 0
     said = clean("\n".join(gateway.lines))
-    assert "2J" in said, "nothing of it was logged, so nothing was tried"
+    assert "2J" in said, "the log has no hostile text, so the test proves nothing"
 
 
-def test_colours_of_log_lines_are_our_own(tmp_path: Path):
+def test_only_our_own_colours_are_in_the_log(tmp_path: Path):
     ours, theirs = pty.openpty()
     variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     server = subprocess.Popen(
@@ -366,7 +366,7 @@ def test_colours_of_log_lines_are_our_own(tmp_path: Path):
     reading.join(30)
     os.close(ours)
     text = b"".join(said).decode().replace("\r\n", "\n")
-    assert "\x1b[" in text, "there are no colours"
+    assert "\x1b[" in text, "the log has no colours"
     clean(re.sub(r"\x1b\[[0-9;]*m", "", text))
-    # What somebody else sent is not among them.
+    # No escape sequence of another sender is among them.
     assert "\x1b[31m\u202e" not in text and "\x1b[2J" not in text

@@ -1,7 +1,7 @@
-"""Lets a suite that wants a key on USB, and a person beside it, run on a software key: a plugin for
-pytest, loaded before the suite (`-p on_software_key`). The environment says where the key's file
-goes (HALLWAY_TEST_FOLDER), with which options it is made (HALLWAY_TEST_MADE_WITH) and served
-(HALLWAY_TEST_FEATURES), and which fingers the simulated sensor feels (HALLWAY_TEST_FINGERS)."""
+"""A pytest plugin that runs a suite, written for a USB key and a person beside it, on a software key. It
+is loaded before the suite (`-p on_software_key`). Environment variables set the folder of the key's file
+(HALLWAY_TEST_FOLDER), the options with which the key is made (HALLWAY_TEST_MADE_WITH) and served
+(HALLWAY_TEST_FEATURES), and the fingers that the simulated sensor feels (HALLWAY_TEST_FINGERS)."""
 
 import os
 import shlex
@@ -41,7 +41,7 @@ fido2.hid.open_device = open_device
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Gives the person's part to the key: its owner always consents."""
+    """Lets the key consent by itself, in place of the person."""
     from device import Printer
 
     Printer.insert = lambda *_, **__: key.plug_in()

@@ -1,7 +1,7 @@
-"""A Linux of its own, with a kernel of its own: for what only a kernel has, such as /dev/uhid.
+"""A Linux with a kernel of its own, for features that only a kernel has, such as /dev/uhid.
 
-qemu emulates the computer, so nothing is asked of the host but time. The kernel is Debian's, which
-`scripts/setup test` unpacks into target/virtual-machine; its programs are the host's own, shared
+qemu emulates the computer, so the host needs no special device. The kernel is Debian's, which
+`scripts/setup test` unpacks into target/virtual-machine. The programs are the host's, shared
 read-only.
 """
 
@@ -21,14 +21,14 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KERNEL = Path(os.environ.get("HALLWAY_TEST_KERNEL", ROOT / "target/virtual-machine"))
 BUSYBOX = Path("/bin/busybox")
-# Seconds that an answer may take behind the time that a program was given: the machine is slow.
-GRACE = 30
-# What the kernel does not have built in. Debian's has hidraw in `hid`.
+# The time that the machine may take beyond a program's own limit, because it is slow.
+GRACE_SECONDS = 30
+# The modules that the kernel does not have built in. Debian's kernel has hidraw in `hid`.
 MODULES = ["virtio_pci", "9pnet_virtio", "9p", "hid-generic", "uhid"]
 
 
 def modules() -> list[Path]:
-    """The files of all modules that are needed, each after those that it needs itself."""
+    """The files of all modules that are needed, each after its own dependencies."""
     found = {path.stem.replace("-", "_"): path for path in KERNEL.glob("lib/modules/**/*.ko")}
     order: list[Path] = []
 
@@ -46,7 +46,7 @@ def modules() -> list[Path]:
 
 
 def archive(files: dict[str, bytes]) -> bytes:
-    """A cpio archive of executable files, in the form that the kernel unpacks (newc)."""
+    """A cpio archive of executable files, in the kernel's format (newc)."""
     out = bytearray()
 
     def entry(name: str, mode: int, data: bytes) -> None:
@@ -66,7 +66,7 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 @dataclass
 class Machine:
-    """A machine that runs. Its programs see `folder`, read-only, as /mnt."""
+    """A running machine. Its programs see `folder`, read-only, as /mnt."""
 
     folder: Path
     process: subprocess.Popen
@@ -77,7 +77,7 @@ class Machine:
 
     @classmethod
     def boot(cls, folder: Path, within: float) -> "Machine":
-        """Boots, and waits until it takes commands."""
+        """Boots the machine, and waits until it accepts commands."""
         [kernel] = KERNEL.glob("boot/vmlinuz-*")
         shutil.copy(HERE / "agent.py", folder)
         order = modules()
@@ -90,7 +90,7 @@ class Machine:
         command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"]
         command += ["-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-no-reboot"]
         command += ["-kernel", kernel, "-initrd", image, "-append"]
-        # What follows the two dashes are init's own arguments.
+        # The arguments after the two dashes are those of init.
         command += [f"console=ttyS0 panic=-1 quiet -- {sys.executable} /mnt/agent.py"]
         command += ["-serial", f"file:{console}"]
         command += ["-serial", f"unix:{serial}"]
@@ -98,7 +98,7 @@ class Machine:
             share = f"local,path={path},mount_tag={tag},security_model=none,readonly=on"
             command += ["-virtfs", f"{share},multidevs=remap"]
         deadline = time.monotonic() + within
-        # It is qemu that connects, so that there is something to wait for.
+        # qemu connects to us, so that we can wait for the connection.
         with socket.socket(socket.AF_UNIX) as ear:
             ear.bind(str(serial))
             ear.listen(1)
@@ -127,7 +127,7 @@ class Machine:
             try:
                 received = self.line.recv(65536)
             except TimeoutError:
-                # Answers would be taken for those of other commands from now on.
+                # A late answer would be taken for the answer to the next command.
                 self.stop()
                 raise AssertionError(
                     f"the machine was asked {what}, and gave no answer within {within:.0f} s; its "
@@ -139,15 +139,15 @@ class Machine:
         return json.loads(answer)
 
     def said(self) -> str:
-        """The end of what it wrote on its console."""
+        """The end of the output on the machine's console."""
         return self.console.read_text(errors="replace")[-4000:]
 
     def _command(self, arguments, typed: str, background: bool, within: float) -> CompletedProcess:
         words = [str(argument) for argument in arguments]
         request = {"arguments": words, "typed": typed, "background": background, "within": within}
-        self.line.settimeout(GRACE)
+        self.line.settimeout(GRACE_SECONDS)
         self.line.sendall(json.dumps(request).encode() + b"\n")
-        answer = self._answer(within + GRACE, f"to run {' '.join(words)}")
+        answer = self._answer(within + GRACE_SECONDS, f"to run {' '.join(words)}")
         assert answer["code"] is not None, (
             f"{' '.join(words)} was not done within {within:g} s. It said:\n{answer['output']}"
             f"{answer['errors']}\nThe machine's console:\n{self.said()}"
@@ -155,15 +155,15 @@ class Machine:
         return CompletedProcess(arguments, answer["code"], answer["output"], answer["errors"])
 
     def run(self, *arguments: str | Path, typed: str = "", within: float = 60) -> CompletedProcess:
-        """Runs a program in it to its end, which must come in time."""
+        """Runs a program in the machine to its end, which must come within `within` seconds."""
         return self._command(arguments, typed, False, within)
 
     def start(self, *arguments: str | Path, within: float = 60) -> str:
-        """Starts a program in it, and gives its first line."""
+        """Starts a program in the machine, and returns its first line."""
         return self._command(arguments, "", True, within).stdout
 
     def stop(self) -> None:
-        """Pulls its plug."""
+        """Ends the machine at once."""
         self.line.close()
         self.process.kill()
         self.process.wait()

@@ -1,9 +1,9 @@
 """Runs in the virtual machine: carries out the commands that come over the second serial line.
 
-One JSON object a line. A request: {"arguments": [...], "typed": "...", "background": bool, "within":
-seconds}. Its answer: {"code": int, "output": "...", "errors": "..."}; a command in the background is
-answered at its first line of output, and goes on. One that is not done in time is ended, and answered
-with the code null and what it said until then.
+A message is one line with one JSON object. A request: {"arguments": [...], "typed": "...", "background":
+bool, "within": seconds}. Its answer: {"code": int, "output": "...", "errors": "..."}. A command in the
+background is answered at its first line of output, and goes on. A command that takes longer than
+`within` is ended, and answered with the code null and its output so far.
 """
 
 import json
@@ -15,15 +15,15 @@ import tty
 
 
 def first_line(process: subprocess.Popen, within: float) -> str | None:
-    """What a program says first, or nothing if it says nothing in time."""
+    """The first line of a program's output, or None if there is none in time."""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        # A line comes whole, or its end is not far.
+        # A program writes its line in one piece, so the end of the line is there at once.
         return process.stdout.readline() if selector.select(within) else None
 
 
 def end(process: subprocess.Popen) -> tuple[str, str]:
-    """Ends a program and all that it started; gives what they said."""
+    """Ends a program and its child processes, and returns their output."""
     os.killpg(process.pid, signal.SIGKILL)
     output, errors = process.communicate()
     return output or "", errors or ""
@@ -35,7 +35,7 @@ def carry_out(request: dict) -> dict:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if request["background"] else subprocess.PIPE,
-        # Without a terminal of its own, a program reads PINs from standard input.
+        # Without a terminal, the program reads PINs from standard input.
         start_new_session=True,
         text=True,
     )

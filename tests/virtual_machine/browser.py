@@ -1,6 +1,6 @@
-"""Runs in the virtual machine: Chromium, which registers and signs in at a website with the key that
-is plugged in. Arguments: the browser, and the seconds within which it must have done so. Prints what
-was found as JSON: always, and in time."""
+"""Runs in the virtual machine: Chromium, which registers and signs in at a website with the key that is
+plugged in. Arguments: the browser, and the seconds that both may take. Prints the result as JSON, always
+and in time."""
 
 import json
 import subprocess
@@ -13,9 +13,9 @@ from website import Website
 chromium, within = sys.argv[1], float(sys.argv[2])
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 QUIET += ["--no-first-run", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-# Its processes end themselves where the first one does not greet them within 15 seconds, which it does
-# not on a machine that is emulated on a busy one. If that is the network's, what the page asked for is
-# never answered, and nothing tells the page so.
+# A process of Chromium ends itself if the first process does not greet it within 15 seconds, which happens
+# on an emulated machine on a busy host. If the network process ends so, the page's requests are never
+# answered, and the page is not told.
 QUIET += [f"--ipc-connection-timeout={int(within)}"]
 QUIET += ["--enable-features=NetworkServiceInProcess2", "--disable-hang-monitor"]
 

@@ -1,6 +1,6 @@
 """Runs in the virtual machine: registers and signs in with python-fido2, through hidraw.
 
-Arguments: the relying party id, and the key's PIN. Prints what was found as one JSON object.
+Arguments: the relying party id, and the key's PIN. Prints the result as one JSON object.
 """
 
 import json
@@ -33,7 +33,7 @@ options, state = server.register_begin(
 registered = server.register_complete(state, client.make_credential(options.public_key))
 [credential] = [registered.credential_data]
 
-# Nobody says who signs in: the passkey does.
+# The request names no account: the passkey does.
 options, state = server.authenticate_begin(user_verification="required")
 response = client.get_assertion(options.public_key).get_response(0)
 server.authenticate_complete(state, [credential], response)

@@ -1,5 +1,5 @@
-"""A website with a relying party (python-fido2): registers the key that is plugged in, and signs in
-with it. The page says how far the visit came."""
+"""A website with a relying party (python-fido2): registers the key that is plugged in, and signs in with
+it. The page reports how far the ceremonies came."""
 
 import json
 import threading
@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from fido2.server import Fido2Server
 from fido2.webauthn import PublicKeyCredentialRpEntity, PublicKeyCredentialUserEntity
 
-# A browser that waits for a key of which it has heard nothing for three seconds gives the key up, but
-# not the ceremony, which then ends by no timeout of its own. On an emulated computer three seconds pass
-# in silence now and then. So the page ends the ceremony and begins it anew, as a person would.
+# If a browser hears nothing from a key for three seconds, it gives the key up, but not the ceremony, and no
+# timeout of the browser ends the ceremony then. An emulated computer may be silent for three seconds. So the
+# page ends the ceremony and begins it again, as a person would.
 PAGE = """<!doctype html><title>Gate</title><script type="module">
 const post = async (path, body) => {
   const answer = await fetch(path, {method: "POST", body: JSON.stringify(body)});
@@ -43,8 +43,8 @@ try {
 class Website(ThreadingHTTPServer):
     """Listens on a port of its own until it is closed.
 
-    A thread for each connection: a browser opens some that it may never use, and whoever reads from
-    one of those first would answer nobody else.
+    Each connection has a thread: a browser opens some connections that it may never use, and a server
+    that waited for a request on one of them would answer no other.
     """
 
     daemon_threads = True
@@ -57,7 +57,7 @@ class Website(ThreadingHTTPServer):
         self.page = PAGE.replace("CEREMONY_MILLISECONDS", str(int(ceremony_within * 1000))).encode()
         self.state = None
         self.credentials: list = []
-        # Set when there is nothing more to wait for.
+        # Set when the visit has succeeded or failed.
         self.over = threading.Event()
         self.found: dict = {"visited": []}
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -94,10 +94,10 @@ class Website(ThreadingHTTPServer):
 
 
 class Visit(BaseHTTPRequestHandler):
-    """One connection."""
+    """One connection of the browser."""
 
     server: Website
-    # Seconds for which a connection may say nothing.
+    # The seconds for which a connection may be silent.
     timeout = 120
 
     def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""Who reads what a device did: whoever owned it then, whoever owns it now."""
+"""Every owner of a device sees its records from their own time only."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ PICTURE = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes()
 
 @dataclass
 class Sent:
-    """Something that a device signed, and whose it was."""
+    """A transaction of the device, and its owner at that time."""
 
     owner: str
     name: str
@@ -30,13 +30,13 @@ class Sent:
 
 @dataclass
 class Life:
-    """A device that went from hand to hand."""
+    """A device and its owners, one after another."""
 
     operator: Person
     people: dict[str, Person]
     device: Device
     sent: list[Sent]
-    # The evidence of what was done with the device, and for whom it is.
+    # The evidence of each act on the device, with the person who may see it.
     acts: list[tuple[str, str]]
 
     def of(self, name: str) -> list[Sent]:
@@ -44,7 +44,7 @@ class Life:
 
 
 def send(device: Device, owner: str, name: str) -> Sent:
-    """A picture with bytes of its own."""
+    """Sends a picture with bytes of its own."""
     payload = PICTURE + name.encode()
     signed = device.compose(payload, media_type="image/jpeg", file_name=name)
     receipt = cbor.decode(device.send(signed, payload).expect_bytes(201))
@@ -81,7 +81,7 @@ FORMS = ["payload", "signed", "thumbnail"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pictures_and_evidence_are_for_the_owner_of_their_time(name: str, life: Life):
+def test_only_the_owner_of_their_time_gets_pictures_and_evidence(name: str, life: Life):
     person = life.people[name]
     for item in life.sent:
         paths = [f"/api/transactions/{item.evidence}/{form}" for form in FORMS]
@@ -102,10 +102,10 @@ def test_pictures_and_evidence_are_for_the_owner_of_their_time(name: str, life: 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_lists_are_of_ones_own_time(name: str, life: Life):
+def test_lists_have_only_ones_own_time(name: str, life: Life):
     person, mine = life.people[name], [item.name for item in reversed(life.of(name))]
     assert [row["file_name"] for row in person.pages("/api/transactions")] == mine
-    # A page at a time, too.
+    # The same, a page at a time.
     after, found = "", []
     while after is not None:
         page = person.get(f"/api/transactions?limit=1&after={after}").expect()
@@ -122,7 +122,7 @@ def test_lists_are_of_ones_own_time(name: str, life: Life):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pages_show_ones_own_time(name: str, life: Life):
+def test_pages_show_only_ones_own_time(name: str, life: Life):
     person = life.people[name]
     pages = ["/", "/transactions", "/evidence"]
     if life.of(name):
@@ -145,7 +145,7 @@ def test_pages_show_ones_own_time(name: str, life: Life):
         assert all(item.name in text for item in life.of(name))
 
 
-def test_the_names_that_an_owner_gave_are_theirs(life: Life):
+def test_each_owner_sees_only_their_own_name_of_the_device(life: Life):
     serial = life.device.serial
     for name, called in [("Ada", "Ada’s bedroom"), ("Bob", "Bob’s garage"), ("Cleo", serial)]:
         rows = life.people[name].pages("/api/transactions")
@@ -155,16 +155,16 @@ def test_the_names_that_an_owner_gave_are_theirs(life: Life):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_acts_on_a_device_are_for_the_owner_of_their_time(name: str, life: Life):
+def test_only_the_owner_of_their_time_sees_acts_on_a_device(name: str, life: Life):
     for whose, evidence in life.acts:
         status = life.people[name].get(f"/api/evidence/{evidence}").status
-        # Whom it was handed over to learns by that how it became theirs.
+        # The heir sees the evidence of the transfer, which made the device theirs.
         heir = whose == "Ada" and name == "Bob"
         assert status == (200 if whose == name or heir else 404), (whose, name)
 
 
-def test_a_bundle_rests_on_its_own_time_alone(life: Life):
-    """What Cleo hands on says nothing of Ada and Bob: neither their claims nor their keys."""
+def test_a_bundle_has_no_receipts_of_earlier_owners(life: Life):
+    """A bundle of Cleo tells nothing about Ada and Bob: neither their claims nor their keys."""
     strangers = [life.people[name].id for name in ("Ada", "Bob")]
     own = life.of("Cleo")[0].evidence
     cleo = life.people["Cleo"]
@@ -177,7 +177,7 @@ def test_a_bundle_rests_on_its_own_time_alone(life: Life):
 
 
 class Stream:
-    """Server-sent events, read beside the test."""
+    """Server-sent events, read in a thread of their own."""
 
     def __init__(self, person: Person, path: str):
         self.connection = http.client.HTTPConnection(urlsplit(person.origin).netloc, timeout=60)
@@ -206,7 +206,7 @@ class Stream:
         return False
 
 
-def test_a_stream_that_is_open_ends_with_the_ownership(
+def test_an_open_stream_shows_only_ones_own_time(
     house: Gateway, owner: Person, maker: Maker, life: Life
 ):
     first, second = owner.invite("First"), owner.invite("Second")
@@ -225,7 +225,7 @@ def test_a_stream_that_is_open_ends_with_the_ownership(
     send(device, "Second", "after.jpg")
     for stream in streams["second"] + streams["all"]:
         assert stream.next() == "after.jpg"
-    # Back again: what the first owner's streams show next is this, and not what was between.
+    # After the way back, the first owner's streams show the new picture and not the one in between.
     second.act("device.transfer", device=device.id, person=first.id)
     send(device, "First", "again.jpg")
     for stream in streams["first"]:
@@ -234,8 +234,8 @@ def test_a_stream_that_is_open_ends_with_the_ownership(
         assert stream.is_silent()
 
 
-def test_a_stream_follows_the_role(house: Gateway, owner: Person, maker: Maker, life: Life):
-    """Who runs the realm no longer sees the rest only until then, however long the stream is open."""
+def test_an_open_stream_follows_the_role(house: Gateway, owner: Person, maker: Maker, life: Life):
+    """A former operator's open stream shows only their own devices from the change of role on."""
     operator = owner.invite("Operator", role="operator")
     device = Device(house.origin, maker, "SN-0003")
     device.enrol(operator)
@@ -249,13 +249,13 @@ def test_a_stream_follows_the_role(house: Gateway, owner: Person, maker: Maker, 
 
 
 class Restored(Gateway):
-    """A gateway on a folder that was restored."""
+    """A gateway on a restored folder."""
 
     def _meet(self) -> None:
         self.origin = self.wait_for(SERVES)[1]
 
 
-def test_a_backup_brings_the_periods_back(house: Gateway, life: Life, tmp_path: Path):
+def test_a_backup_restores_the_periods_of_ownership(house: Gateway, life: Life, tmp_path: Path):
     file = tmp_path / "realm.backup"
     succeed("backup", file, "--data", house.folder)
     place = tmp_path / "restored"
@@ -268,7 +268,7 @@ def test_a_backup_brings_the_periods_back(house: Gateway, life: Life, tmp_path: 
     try:
         for name in NAMES:
             person = life.people[name]
-            # Sessions stay behind, and the origin is another one: a key signs in at the port of now.
+            # A backup has no sessions, and the port is another one: a key signs in at the new origin.
             person.key.origin = again.origin
             there = Person.__new__(Person)
             there.origin, there.headers, there.key = again.origin, {}, person.key

@@ -1,5 +1,5 @@
-"""Whoever stands between a command and its gateway, or is the gateway, gets nothing signed that was
-not asked for: no other act, no other term, no other realm, no other time."""
+"""An attacker between a command and its gateway, or the gateway itself, gets no other signature than the
+command asked for: no other act, no other term, no other realm, no other time."""
 
 import copy
 import json
@@ -23,8 +23,8 @@ TOUCH = "Signing with "
 NOTHING = "othing was signed"
 ACTS, DONE = "/api/acts/statement", "/api/acts"
 SIGN_IN, KEYS = "/api/sign-in/statement", "/api/keys/statement"
-SOMEBODY = bytes.fromhex("0190a7c47d2e7b7a8f00000000000001")
-ELSE = bytes.fromhex("0190a7c47d2e7b7a8f00000000000002")
+PERSON = bytes.fromhex("0190a7c47d2e7b7a8f00000000000001")
+OTHER_PERSON = bytes.fromhex("0190a7c47d2e7b7a8f00000000000002")
 HASH, OTHER_HASH = b"\x01" * 32, b"\x02" * 32
 TOKEN = b64(b"a token of thirty-two bytes, yes")
 
@@ -36,7 +36,7 @@ def written(identity: bytes) -> str:
 
 @dataclass
 class House:
-    """A realm that is reached through the proxy, and its owner at a shell."""
+    """A realm behind the proxy, and its owner at a shell."""
 
     proxy: Proxy
     boss: Person
@@ -46,13 +46,13 @@ class House:
         return int(self.boss.get("/log/checkpoint").body.split(b"\n")[1])
 
     def refused_before_the_touch(self, *command: str, handed_in: str = DONE) -> str:
-        """Runs a command that must end before its key is asked for anything."""
+        """Runs a command that must end before it asks the key for anything."""
         key, size = self.owner.key.read_bytes(), self.log_size()
         done = self.owner.try_to(*command)
         assert done.returncode == 1, done.stdout + done.stderr
         assert TOUCH not in done.stderr, done.stderr
         assert NOTHING in done.stderr, done.stderr
-        # A signature would count, and the key would keep the count.
+        # A signature would raise the counter in the key's file.
         assert self.owner.key.read_bytes() == key
         assert not self.proxy.went(handed_in)
         assert self.log_size() == size
@@ -81,19 +81,19 @@ def honest(house: House) -> Iterator[None]:
     house.proxy.honest()
 
 
-# Of each command: what it is called with, its act, and the terms that it asks for. The terms are made
-# of what the command sends, so that its key and its own id are in them.
+# For each command: its arguments, its act, and the terms that it asks for. A function makes the terms from
+# the command's request, so that they have its key and its own id.
 Terms = Callable[[dict, House], dict]
 
 
 @dataclass
 class Command:
-    """A command that has something signed."""
+    """A command that asks for a signature."""
 
     arguments: list[str]
     act: str
     terms: Terms
-    # Terms that are not asked for but said: the sentence has them.
+    # Terms that the command does not choose. It shows them in its sentence.
     said: tuple[str, ...] = ()
     attachment: bytes | None = None
     also: tuple[str, ...] = ()
@@ -134,8 +134,8 @@ COMMANDS: dict[str, Command] = {
     ),
     "remove": Command(["hall", "remove", "lab"], "hall.remove", fixed(hall="lab")),
     "admit a person": Command(
-        ["hall", "admit", "lab", "--person", written(SOMEBODY), "--rights", "read:data"],
-        "hall.admit", fixed(hall="lab", person=SOMEBODY, name="Mia", rights=["read:data"]),
+        ["hall", "admit", "lab", "--person", written(PERSON), "--rights", "read:data"],
+        "hall.admit", fixed(hall="lab", person=PERSON, name="Mia", rights=["read:data"]),
         said=("name",),
     ),
     "admit a role": Command(
@@ -146,10 +146,10 @@ COMMANDS: dict[str, Command] = {
               needs={"approval": "owner", "hours": "mon 08:00-18:00 UTC"}),
     ),
     "admit a visitor": Command(
-        ["hall", "admit", "lab", "--partner", "beta.example", "--person", written(SOMEBODY),
+        ["hall", "admit", "lab", "--partner", "beta.example", "--person", written(PERSON),
          "--name", "Mia of beta", "--rights", "read:data"],
         "hall.admit",
-        fixed(hall="lab", realm="beta.example", person=SOMEBODY, name="Mia of beta",
+        fixed(hall="lab", realm="beta.example", person=PERSON, name="Mia of beta",
               rights=["read:data"]),
     ),
     "dismiss": Command(
@@ -179,13 +179,13 @@ COMMANDS: dict[str, Command] = {
         ["connect", "lab:db"], "hall.open", opened, said=("duration_ms",),
     ),
     "approve": Command(
-        ["hall", "approve", written(SOMEBODY)], "hall.approve",
-        fixed(grant=SOMEBODY, opened=HASH, hall="lab", name="Mia", rights=["read:data"]),
+        ["hall", "approve", written(PERSON)], "hall.approve",
+        fixed(grant=PERSON, opened=HASH, hall="lab", name="Mia", rights=["read:data"]),
         said=("opened", "hall", "name", "rights"),
     ),
     "end": Command(
-        ["hall", "end", written(SOMEBODY)], "hall.end",
-        fixed(grant=SOMEBODY, opened=HASH, hall="lab", name="Mia"),
+        ["hall", "end", written(PERSON)], "hall.end",
+        fixed(grant=PERSON, opened=HASH, hall="lab", name="Mia"),
         said=("opened", "hall", "name"),
     ),
     "invite a partner": Command(
@@ -219,12 +219,12 @@ for name in ["rotate", "rotate now"]:
 
 
 def other(term: str, value: object) -> object:
-    """Another value of the same form."""
+    """Another value of the same type."""
     if term in {"public_key"}:
         return ANOTHER_KEY
     match value:
-        case bytes() if value == SOMEBODY or len(value) == 16:
-            return ELSE
+        case bytes() if value == PERSON or len(value) == 16:
+            return OTHER_PERSON
         case bytes():
             return OTHER_HASH
         case int():
@@ -252,14 +252,14 @@ def other(term: str, value: object) -> object:
     raise AssertionError(f"{term} = {value!r}")
 
 
-# A P-256 key that somebody else holds.
+# A P-256 key of another person.
 ANOTHER_KEY = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
     Encoding.DER, PublicFormat.SubjectPublicKeyInfo
 )
 
 
 def in_cbor(act: str, terms: dict) -> dict:
-    """The terms as they stand in a statement: rights by their verbs, guests and realms as maps."""
+    """The terms as a statement has them: rights by their verbs, guests and realms as maps."""
     terms = dict(terms)
     if "rights" in terms:
         rights: dict[str, list[str]] = {}
@@ -285,7 +285,7 @@ def in_cbor(act: str, terms: dict) -> dict:
 
 
 def invented(house: House, command: Command, change: Callable[[dict], None] = lambda _: None):
-    """Answers the command with a ceremony of its own, changed."""
+    """Answers the command with a made-up ceremony for its own terms, after `change`."""
 
     def answer(asked: dict) -> tuple[int, dict]:
         terms = command.terms(asked, house)
@@ -301,17 +301,17 @@ def invented(house: House, command: Command, change: Callable[[dict], None] = la
 
 def terms_of(command: Command) -> list[str]:
     asked = {"hall": "lab", "public_key": b64(ANOTHER_KEY)}
-    house = type("House", (), {"owner": type("Guest", (), {"id": written(ELSE)})})
+    house = type("House", (), {"owner": type("Guest", (), {"id": written(OTHER_PERSON)})})
     return [term for term in command.terms(asked, house) if term not in command.said]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_was_asked_for_is_said_in_our_own_words_and_signed(house: House, name: str):
+def test_a_command_signs_its_own_terms_and_says_them_itself(house: House, name: str):
     command = COMMANDS[name]
     invented(house, command)
     done = house.owner.try_to(*command.arguments)
     assert done.returncode == 1, done.stdout + done.stderr
-    # The gateway's own sentence is no part of it.
+    # The command does not show the gateway's own sentence.
     assert TOUCH in done.stderr and ": At localhost, on " in done.stderr, done.stderr
     assert "nothing that matters" not in done.stderr
     assert len(house.proxy.went(DONE)) == 1
@@ -348,8 +348,8 @@ def test_no_other_act_is_signed(house: House, name: str):
         assert act in said and COMMANDS[name].act in said, said
 
 
-def test_an_invitation_of_a_stranger_does_not_pass_for_a_kitchen(house: House):
-    """What the review did, on a gateway that makes both statements itself."""
+def test_an_invitation_can_not_replace_a_new_hall(house: House):
+    """The gateway itself makes both statements. A security review found this attack."""
     stolen = house.boss.prepare("people.invite", name="Stranger", role="owner")
     house.proxy.lies[ACTS] = lambda _asked, came: {
         **{name: stolen[name] for name in ("statement", "seal", "public_key")},
@@ -391,7 +391,7 @@ CEREMONIES: dict[str, Callable[[dict], dict]] = {
 
 
 @pytest.mark.parametrize("what", CEREMONIES)
-def test_a_ceremony_is_whole_or_nothing_is_signed(house: House, what: str):
+def test_a_changed_ceremony_is_not_signed(house: House, what: str):
     change = CEREMONIES[what]
     house.proxy.lies[ACTS] = lambda _asked, came: change(came)
     house.refused_before_the_touch("hall", "create", "kitchen")
@@ -400,7 +400,7 @@ def test_a_ceremony_is_whole_or_nothing_is_signed(house: House, what: str):
     house.refused_before_the_touch("sign-in", handed_in="/api/sign-in")
 
 
-def test_signing_in_is_signing_in(house: House):
+def test_sign_in_signs_nothing_but_a_sign_in(house: House):
     stolen = house.boss.prepare("people.invite", name="Stranger", role="owner")
     house.proxy.lies[SIGN_IN] = lambda _asked, came: {**stolen, "sentence": came["sentence"]}
     said = house.refused_before_the_touch("sign-in", handed_in="/api/sign-in")
@@ -411,7 +411,7 @@ def test_signing_in_is_signing_in(house: House):
     done = house.owner.try_to("sign-in")
     assert done.returncode == 1 and TOUCH not in done.stderr, done.stderr
     house.proxy.honest()
-    # A gateway that says that one is somebody else is not believed.
+    # The command does not believe a gateway that says that it signed in another person.
     house.proxy.lies["/api/sign-in"] = lambda _asked, came: {
         **came, "person": {**came["person"], "id": house.boss.id},
     }  # fmt: skip
@@ -422,7 +422,7 @@ def test_signing_in_is_signing_in(house: House):
 @pytest.mark.parametrize(
     "what", ["label", "name", "act", "the key's account", "the key's name", *CEREMONIES]
 )
-def test_a_key_is_registered_as_it_was_asked_for(house: House, tmp_path: Path, what: str):
+def test_a_changed_registration_is_not_signed(house: House, tmp_path: Path, what: str):
     link = house.boss.act("people.invite", name="Mia", role="member")["link"]
     key = tmp_path / "mia.key"
     house.owner.run("key", "new", key)
@@ -439,7 +439,7 @@ def test_a_key_is_registered_as_it_was_asked_for(house: House, tmp_path: Path, w
             case "act":
                 statement |= {"act": "web.sign_in", "terms": {}}
             case "the key's account":
-                return set_option("user", {**user, "id": b64(ELSE)})(came)
+                return set_option("user", {**user, "id": b64(OTHER_PERSON)})(came)
             case "the key's name":
                 return set_option("user", {**user, "displayName": "Boss"})(came)
             case "another relying party" | "no relying party":
@@ -463,8 +463,8 @@ def test_a_key_is_registered_as_it_was_asked_for(house: House, tmp_path: Path, w
     assert not house.proxy.went("/api/keys")
 
 
-def test_a_key_is_registered_once_for_a_person(house: House, tmp_path: Path):
-    """Two keys of a person are two things that can get lost, never one with two names."""
+def test_a_person_can_not_register_the_same_key_twice(house: House, tmp_path: Path):
+    """A person with two keys has two things that can get lost, and not one key with two names."""
     link = house.boss.act("people.invite", name="Mona", role="member")["link"]
     mona = Guest(tmp_path / "mona", house.proxy.origin, link)
     further = json.loads(mona.run("link", "add-key", "--json").stdout)["link"]
@@ -473,7 +473,7 @@ def test_a_key_is_registered_once_for_a_person(house: House, tmp_path: Path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert "this key is registered already; use another one" in done.stderr, done.stderr
     assert not house.proxy.went("/api/keys")
-    # The link is still good, and the key is good for another person.
+    # The link still works, and another person can register the key.
     mona.run("key", "new", tmp_path / "second.key")
     mona.run("key", "pin", "set", tmp_path / "second.key", "--new-pin-file", mona.home / "pin")
     mona.run("join", further, "--label", "another key", "--key", tmp_path / "second.key")
@@ -482,7 +482,7 @@ def test_a_key_is_registered_once_for_a_person(house: House, tmp_path: Path):
     assert json.loads(joined.stdout)["person"]["name"] == "Nils", joined.stdout
 
 
-def test_what_comes_back_is_what_was_signed_for(house: House):
+def test_an_answer_that_contradicts_the_signed_statement_is_refused(house: House):
     def changed(**fields: object):
         return lambda _asked, came: {**came, **fields}
 
@@ -490,7 +490,7 @@ def test_what_comes_back_is_what_was_signed_for(house: House):
         house.proxy.lies[DONE] = lie
         done = house.owner.try_to("hall", "create", f"hall-{len(house.proxy.seen)}")
         assert done.returncode == 1 and "contradicts" in done.stderr, done.stderr
-    # A link is the one whose hash was signed, and of this gateway.
+    # A link is accepted only if its hash was signed and its address is this gateway.
     for link in [
         f"{house.proxy.origin}/halls#{TOKEN}",
         f"https://evil.example/halls#{TOKEN}",
@@ -502,7 +502,7 @@ def test_what_comes_back_is_what_was_signed_for(house: House):
 
 
 @pytest.mark.parametrize("what", ["rights", "end", "certificate", "gateway"])
-def test_a_grant_is_no_more_than_what_was_signed(house: House, what: str):
+def test_a_grant_beyond_the_signed_statement_is_refused(house: House, what: str):
     def lie(_asked: dict, came: dict) -> dict:
         grant = copy.deepcopy(came["grant"])
         match what:
@@ -520,7 +520,7 @@ def test_a_grant_is_no_more_than_what_was_signed(house: House, what: str):
 
     house.proxy.lies[DONE] = lie
     if what == "certificate":
-        # That of an earlier opening: of the right person, for another key and other evidence.
+        # A certificate of an earlier opening: of the right person, for another key and other evidence.
         house.owner.try_to("ls", "lab:data")
     done = house.owner.try_to("ls", "lab:data")
     assert done.returncode == 1 and "It was not used" in done.stderr, done.stderr
@@ -530,7 +530,7 @@ KEPT: list[str] = []
 
 
 @pytest.mark.parametrize("what", ["gateway", "hall", "agent", "certificates", "key"])
-def test_an_agent_takes_a_certificate_for_itself_alone(house: House, tmp_path: Path, what: str):
+def test_an_agent_refuses_a_certificate_that_is_not_its_own(house: House, tmp_path: Path, what: str):
     (tmp_path / "agent.toml").write_text("")
     earlier: list[str] = []
 
@@ -542,7 +542,7 @@ def test_an_agent_takes_a_certificate_for_itself_alone(house: House, tmp_path: P
                 return {**came, what: "other"}
             case "certificates":
                 return {**came, "certificates": []}
-        # That of an earlier agent of the same name, which somebody else has the key of.
+        # A certificate of an earlier agent of the same name, whose key another person has.
         own = came["certificates"]
         kept, earlier[:] = earlier[:] or own, own
         return {**came, "certificates": kept}
@@ -550,7 +550,7 @@ def test_an_agent_takes_a_certificate_for_itself_alone(house: House, tmp_path: P
     identity = tmp_path / "agent.identity"
 
     def join() -> int | None:
-        """The exit code, or nothing once it has joined."""
+        """The exit code, or None once the agent has joined."""
         link = house.owner.json("hall", "invite-agent", "lab", "shed", "--store", "scans")["link"]
         arguments = ["hall", "agent", "--config", tmp_path / "agent.toml", "--join", link]
         agent = house.owner.start(*arguments)
@@ -571,8 +571,8 @@ def test_an_agent_takes_a_certificate_for_itself_alone(house: House, tmp_path: P
     assert not identity.exists()
 
 
-def test_a_realm_stays_what_it_was(house: House, tmp_path: Path):
-    """The record of the first touch counts, also for a realm that the address may speak for."""
+def test_a_gateway_can_not_change_its_realm(house: House, tmp_path: Path):
+    """The record of the first touch counts, even for a realm whose name fits the address."""
     [record] = (Path(house.owner.environment["XDG_STATE_HOME"]) / "hallway").glob("realm-*.json")
     kept = record.read_text()
     assert json.loads(kept) == {"gateway": house.proxy.origin, "realm": "localhost"}
@@ -585,7 +585,7 @@ def test_a_realm_stays_what_it_was(house: House, tmp_path: Path):
         assert done.returncode == 1 and record.name in done.stderr, done.stderr
     finally:
         record.write_text(kept)
-    # So does the word of the person, from the first touch on.
+    # The realm that the person names counts as well, from the first touch on.
     settings = tmp_path / "hallway"
     settings.mkdir()
     (settings / "hallway.toml").write_text(f'gateway = "{house.proxy.origin}"\nrealm = "other.example"\n')
@@ -601,7 +601,7 @@ DEVICE = "/api/device/enrolments/statement"
 
 
 @pytest.mark.parametrize("what", ["act", "realm", "bytes", "version"])
-def test_a_device_enrols_and_does_nothing_else(house: House, tmp_path: Path, what: str):
+def test_an_enrolling_device_signs_nothing_else(house: House, tmp_path: Path, what: str):
     def lie(_asked: dict, came: dict) -> dict:
         statement = statement_of({**came, "public_key": {}})
         match what:
@@ -618,7 +618,7 @@ def test_a_device_enrols_and_does_nothing_else(house: House, tmp_path: Path, wha
         return {name: made[name] for name in ("statement", "seal", "expires_ms")}
 
     camera = Camera(house.proxy, tmp_path)
-    # What the key writes when it is used for the first time is behind it then.
+    # By then the key has written what it writes at its first use.
     house.proxy.inventions[DEVICE] = lambda _: (403, {"code": "later", "detail": "later"})
     camera.start()
     camera.says(re.compile("trouble: .*later"))
@@ -634,7 +634,7 @@ def test_a_device_enrols_and_does_nothing_else(house: House, tmp_path: Path, wha
     assert len(house.proxy.went(DEVICE)) >= 1
 
 
-def test_a_device_keeps_to_its_realm(house: House, tmp_path: Path):
+def test_a_device_signs_for_no_other_realm(house: House, tmp_path: Path):
     trust = tmp_path / "trust.json"
     house.owner.run("trust", "export", "--url", house.proxy.origin, trust)
     told = json.loads(trust.read_text())
