@@ -61,7 +61,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     gateway = Gateway(folder / "data")
     run(folder, "trust", "export", "--url", gateway.origin, folder / "trust.json", works=True)
     (folder / "operator.key").write_text("07" * 32)
-    (folder / "agent.toml").write_text("")
+    (folder / "scans").mkdir()
+    (folder / "agent.toml").write_text('[[stores]]\nname = "scans"\nfolder = "scans"\n')
     (folder / "spool").mkdir()
     yield folder
     assert gateway.stop() == 0

@@ -531,10 +531,13 @@ KEPT: list[str] = []
 
 @pytest.mark.parametrize("what", ["gateway", "hall", "agent", "certificates", "key"])
 def test_an_agent_refuses_a_certificate_that_is_not_its_own(house: House, tmp_path: Path, what: str):
-    (tmp_path / "agent.toml").write_text("")
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "agent.toml").write_text('[[stores]]\nname = "scans"\nfolder = "scans"\n')
     earlier: list[str] = []
+    answers: list[dict] = []
 
     def lie(_asked: dict, came: dict) -> dict:
+        answers.append(came)
         match what:
             case "gateway":
                 return {**came, "gateway": "spiffe://evil.example/gateway"}
@@ -567,7 +570,9 @@ def test_an_agent_refuses_a_certificate_that_is_not_its_own(house: House, tmp_pa
     if what == "key":
         assert join() is None
         identity.unlink()
+    answers.clear()
     assert join() == 1
+    assert len(answers) == 1, "the agent did not get as far as the answer"
     assert not identity.exists()
 
 
