@@ -308,10 +308,13 @@ def test_help_goes_to_standard_output(shell: Shell):
     assert done.returncode == 2 and done.stdout == "" and "Usage:" in done.stderr, done
 
 
-def strange_requests(origin: str) -> None:
+def strange_requests(owner: Person) -> None:
+    # The line about the refusal names the act that was asked for.
+    owner.post("/api/acts/statement", {"act": EVIL}).refused(422, "invalid")
+    origin = owner.origin
     port = int(origin.rsplit(":", 1)[1])
     for path, headers in [
-        # A path may contain any byte beyond ASCII, and the log has the path.
+        # A path may contain any byte beyond ASCII.
         ("/2J\u202e\x9b2J\x85\u2028\x7f", {}),
         ("/2J", {"User-Agent": "2J\u202e\x9b2J\x85", "Origin": "http://evil\u202e"}),
     ]:
@@ -332,7 +335,7 @@ def strange_requests(origin: str) -> None:
 @pytest.mark.parametrize("how", [[], ["--log-json"]])
 def test_log_lines_are_escaped(tmp_path: Path, how: list[str]):
     gateway = Gateway(tmp_path / "data", *how, HALLWAY_LOG="trace")
-    strange_requests(gateway.origin)
+    strange_requests(Person.owner(gateway))
     assert gateway.stop() == 0
     said = clean("\n".join(gateway.lines))
     assert "2J" in said, "the log has no hostile text, so the test proves nothing"
@@ -360,7 +363,8 @@ def test_only_our_own_colours_are_in_the_log(tmp_path: Path):
 
     reading = threading.Thread(target=read)
     reading.start()
-    strange_requests(json.loads(server.stdout.readline())["origin"])
+    started = json.loads(server.stdout.readline())
+    strange_requests(Person(started["origin"], started["setup_link"], "Olga"))
     server.terminate()
     assert server.wait(30) == 0
     reading.join(30)

@@ -96,7 +96,9 @@ pub async fn begin(
     peer: Peer,
     Input(wanted): Input<Wanted>,
 ) -> Result<Json<Ceremony>, Problem> {
-    let act = known(&gateway, &wanted.act)?;
+    let subject = Subject::from(&peer).person(caller.person.id);
+    let act = known(&gateway, &wanted.act);
+    let act = gateway.or_refuse(DoorName::WEB, subject, act).await?;
     let prepared = prepare(&gateway, &caller, act, wanted.request).await;
     let subject = Subject::from(&peer).person(caller.person.id);
     let door = gateway.doors.name_of(act.declared.door());
