@@ -96,13 +96,12 @@ pub async fn begin(
     peer: Peer,
     Input(wanted): Input<Wanted>,
 ) -> Result<Json<Ceremony>, Problem> {
-    let subject = Subject::from(&peer).person(caller.person.id);
+    let subject = || Subject::from(&peer).person(caller.person.id);
     let act = known(&gateway, &wanted.act);
-    let act = gateway.or_refuse(DoorName::WEB, subject, act).await?;
+    let act = gateway.or_refuse(DoorName::WEB, subject(), act).await?;
     let prepared = prepare(&gateway, &caller, act, wanted.request).await;
-    let subject = Subject::from(&peer).person(caller.person.id);
     let door = gateway.doors.name_of(act.declared.door());
-    gateway.or_refuse(door, subject, prepared).await.map(Json)
+    gateway.or_refuse(door, subject(), prepared).await.map(Json)
 }
 
 fn known<'g>(gateway: &'g Gateway, name: &str) -> Result<&'g Registered, Problem> {
