@@ -308,15 +308,13 @@ def test_help_goes_to_standard_output(shell: Shell):
     assert done.returncode == 2 and done.stdout == "" and "Usage:" in done.stderr, done
 
 
-def strange_requests(owner: Person) -> None:
-    # The line about the refusal names the act that was asked for.
-    owner.post("/api/acts/statement", {"act": EVIL}).refused(422, "invalid")
-    origin = owner.origin
+def strange_requests(origin: str, link: str) -> None:
+    """`link` sets the gateway up."""
     port = int(origin.rsplit(":", 1)[1])
     for path, headers in [
-        # A path may contain any byte beyond ASCII.
-        ("/2J\u202e\x9b2J\x85\u2028\x7f", {}),
-        ("/2J", {"User-Agent": "2J\u202e\x9b2J\x85", "Origin": "http://evil\u202e"}),
+        # A path may have any byte beyond ASCII. It may also have secrets, so the log has only the route.
+        ("/elsewhere\u202e\x9b2J\x85\u2028\x7f", {}),
+        ("/elsewhere", {"User-Agent": "2J\u202e\x9b2J\x85", "Origin": "http://evil\u202e"}),
     ]:
         with socket.create_connection(("127.0.0.1", port)) as raw:
             lines = [f"POST {path} HTTP/1.1", f"Host: localhost:{port}", "Content-Length: 2", "Connection: close"]
@@ -330,15 +328,18 @@ def strange_requests(owner: Person) -> None:
         caller.request("POST", path, body, {"Content-Type": "application/json"})
         caller.getresponse().read()
     caller.close()
+    # The log says which origin was refused.
+    Person(origin, link, "Olga").try_to_sign_in(origin=EVIL).refused(403, "refused")
 
 
 @pytest.mark.parametrize("how", [[], ["--log-json"]])
 def test_log_lines_are_escaped(tmp_path: Path, how: list[str]):
     gateway = Gateway(tmp_path / "data", *how, HALLWAY_LOG="trace")
-    strange_requests(Person.owner(gateway))
+    strange_requests(gateway.origin, gateway.set_up_link)
     assert gateway.stop() == 0
     said = clean("\n".join(gateway.lines))
     assert "2J" in said, "the log has no hostile text, so the test proves nothing"
+    assert "/elsewhere" not in said, "the log has a raw path"
 
 
 def test_only_our_own_colours_are_in_the_log(tmp_path: Path):
@@ -364,7 +365,7 @@ def test_only_our_own_colours_are_in_the_log(tmp_path: Path):
     reading = threading.Thread(target=read)
     reading.start()
     started = json.loads(server.stdout.readline())
-    strange_requests(Person(started["origin"], started["setup_link"], "Olga"))
+    strange_requests(started["origin"], started["setup_link"])
     server.terminate()
     assert server.wait(30) == 0
     reading.join(30)
