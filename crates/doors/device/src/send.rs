@@ -14,6 +14,7 @@ use hallway_evidence::statement::device::Transaction as Terms;
 use hallway_spine::Gateway;
 use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::{Code, Problem};
+use hallway_spine::ledger::LedgerError;
 use hallway_spine::refusal::Subject;
 use hallway_spine::store::PersonState;
 use hallway_webauthn::Assertion;
@@ -225,6 +226,11 @@ fn problem(error: IngestError) -> Problem {
             refused => Problem::new(Code::UnknownCredential, refused.to_string()),
         },
         IngestError::Stopping => Problem::new(Code::Stopping, error.to_string()),
+        IngestError::Failed(error) if is_of_the_disk(&error) => Problem::new(
+            Code::NoSpace,
+            "the gateway's disk takes nothing more, so the transaction was not kept; tell its \
+             operator, and send it again",
+        ),
         IngestError::Failed(error) => {
             tracing::error!(%error, "a transaction was not kept");
             Problem::new(
@@ -233,6 +239,11 @@ fn problem(error: IngestError) -> Problem {
             )
         }
     }
+}
+
+/// Whether the database's disk is full or fails.
+fn is_of_the_disk(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Store(error) if error.is_of_the_disk())
 }
 
 fn in_cbor(receipt: &Receipt) -> impl IntoResponse {
