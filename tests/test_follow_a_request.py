@@ -38,7 +38,7 @@ def test_each_answer_has_an_id_of_its_own(house: Gateway, mia: Person):
 
 def test_a_refused_act_is_found_by_its_id(house: Gateway, mia: Person):
     refused = mia.post("/api/acts/statement", {"act": "people.invite", "name": "Eve", "role": "owner"})
-    refused.refused(403, "role-needed")
+    refused.refused(403, "role")
     [line] = eventually(lambda: lines_of(house, refused.headers["X-Request-Id"]))
     assert 'route="/api/acts/statement"' in line and 'act="people.invite"' in line, line
 

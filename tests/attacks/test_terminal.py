@@ -308,12 +308,13 @@ def test_help_goes_where_it_went(shell: Shell):
     assert done.returncode == 2 and done.stdout == "" and "Usage:" in done.stderr, done
 
 
-def strange_requests(origin: str) -> None:
+def strange_requests(origin: str, link: str) -> None:
+    """`link` sets the gateway up."""
     port = int(origin.rsplit(":", 1)[1])
     for path, headers in [
-        # A path may have any byte beyond ASCII, and stands in the log.
-        ("/2J\u202e\x9b2J\x85\u2028\x7f", {}),
-        ("/2J", {"User-Agent": "2J\u202e\x9b2J\x85", "Origin": "http://evil\u202e"}),
+        # A path may have any byte beyond ASCII. It may also have secrets, so the log has only the route.
+        ("/elsewhere\u202e\x9b2J\x85\u2028\x7f", {}),
+        ("/elsewhere", {"User-Agent": "2J\u202e\x9b2J\x85", "Origin": "http://evil\u202e"}),
     ]:
         with socket.create_connection(("127.0.0.1", port)) as raw:
             lines = [f"POST {path} HTTP/1.1", f"Host: localhost:{port}", "Content-Length: 2", "Connection: close"]
@@ -327,15 +328,18 @@ def strange_requests(origin: str) -> None:
         caller.request("POST", path, body, {"Content-Type": "application/json"})
         caller.getresponse().read()
     caller.close()
+    # The log says which origin was refused.
+    Person(origin, link, "Olga").try_to_sign_in(origin=EVIL).refused(403, "refused")
 
 
 @pytest.mark.parametrize("how", [[], ["--log-json"]])
 def test_log_lines_steer_nothing(tmp_path: Path, how: list[str]):
     gateway = Gateway(tmp_path / "data", *how, HALLWAY_LOG="trace")
-    strange_requests(gateway.origin)
+    strange_requests(gateway.origin, gateway.set_up_link)
     assert gateway.stop() == 0
     said = clean("\n".join(gateway.lines))
     assert "2J" in said, "nothing of it was logged, so nothing was tried"
+    assert "/elsewhere" not in said
 
 
 def test_colours_of_log_lines_are_our_own(tmp_path: Path):
@@ -360,7 +364,8 @@ def test_colours_of_log_lines_are_our_own(tmp_path: Path):
 
     reading = threading.Thread(target=read)
     reading.start()
-    strange_requests(json.loads(server.stdout.readline())["origin"])
+    serving = json.loads(server.stdout.readline())
+    strange_requests(serving["origin"], serving["setup_link"])
     server.terminate()
     assert server.wait(30) == 0
     reading.join(30)
