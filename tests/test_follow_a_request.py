@@ -50,15 +50,35 @@ def test_a_refused_signature_is_found_by_its_id(house: Gateway, mia: Person):
     assert 'route="/api/sign-in"' in line, line
 
 
+def test_debug_tells_of_each_answer_and_unit(tmp_path: Path):
+    gateway = Gateway(tmp_path / "data", HALLWAY_LOG="debug")
+    owner = Person.owner(gateway)
+    done = owner.touch(owner.prepare("people.invite", name="Mia", role="member"))
+    done.expect()
+    stranger = Caller(gateway.origin).get("/api/me")
+    stranger.refused(401, "sign-in")
+    assert gateway.stop() == 0
+    lines = lines_of(gateway, done.headers["X-Request-Id"])
+    assert [line for line in lines if 'act="people.invite"' in line and "committed" in line], lines
+    assert [line for line in lines if "answered status=200" in line], lines
+    lines = lines_of(gateway, stranger.headers["X-Request-Id"])
+    assert [line for line in lines if "answered status=401" in line], lines
+
+
 def test_no_secret_is_in_the_log(tmp_path: Path):
     gateway = Gateway(tmp_path / "data", HALLWAY_LOG="debug")
     owner = Person.owner(gateway)
     link = owner.act("people.invite", name="Mia", role="member")["link"]
     mia = Person(gateway.origin, link)
-    refused = mia.post("/api/acts/statement", {"act": "people.invite", "name": "Eve", "role": "owner"})
-    secrets = [link.split("#")[1], *(each.headers["Authorization"].split()[1] for each in (owner, mia))]
+    mistaken = ["IN-THE-METHOD", "in-the-path", "in-the-query", "in-the-body"]
+    mia.call(mistaken[0], "/api/me")
+    mia.get("/" + mistaken[1])
+    mia.get("/api/me?token=" + mistaken[2])
+    mia.post("/api/acts/statement", {"act": mistaken[3]}).refused(400, "malformed")
+    last = mia.get("/api/me").headers["X-Request-Id"]
+    secrets = [*mistaken, link.split("#")[1], *(each.headers["Authorization"].split()[1] for each in (owner, mia))]
     assert gateway.stop() == 0
-    assert lines_of(gateway, refused.headers["X-Request-Id"]), "the log has no line about the last request"
+    assert lines_of(gateway, last), "the log has no line about the last request"
     # The link of the set-up is shown on purpose.
     log = [line for line in gateway.lines if gateway.set_up_link not in line]
     for secret in [gateway.set_up_link.split("#")[1], *secrets]:

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use hallway_hall::body::read_on;
 use hallway_hall::tcp;
@@ -20,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::rustls;
 
 use crate::http::problem::{Code, Problem};
+use crate::http::request_id;
 use crate::pace::PATIENCE;
 use crate::source::{Share, Shares, Source};
 
@@ -214,10 +216,12 @@ pub fn routed(request: Request<Incoming>) -> Request<Body> {
 /// Answers every request with `problem`, and ends the connection. Just closing the connection would
 /// tell the client no reason.
 pub fn refusing(problem: Problem) -> Router {
-    Router::new().fallback(move || {
-        let problem = problem.clone();
-        async move { closing(problem) }
-    })
+    Router::new()
+        .fallback(move || {
+            let problem = problem.clone();
+            async move { closing(problem) }
+        })
+        .layer(from_fn(request_id::identify))
 }
 
 /// The 503 for clients over the limit.
@@ -239,6 +243,8 @@ fn closing(problem: Problem) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use tower::ServiceExt;
+
     use super::*;
 
     async fn arrive(entrance: &Entrance) -> (TcpStream, Arrival) {
@@ -246,6 +252,14 @@ mod tests {
             .await
             .unwrap();
         (there, entrance.next().await)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_turned_away_gets_an_id() {
+        let asked = refusing(turned_away()).oneshot(Request::new(Body::empty()));
+        let answer = asked.await.unwrap();
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains_key(request_id::REQUEST_ID));
     }
 
     #[tokio::test]

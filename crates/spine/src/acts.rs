@@ -89,7 +89,7 @@ struct Done {
 }
 
 /// Handles the first step of an act: returns the statement to sign.
-#[instrument(name = "act", skip_all, fields(act = wanted.act.as_str()))]
+#[instrument(name = "act", skip_all, fields(act))]
 pub async fn begin(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -99,6 +99,7 @@ pub async fn begin(
     let subject = || Subject::from(&peer).person(caller.person.id);
     let act = known(&gateway, &wanted.act);
     let act = gateway.or_refuse(DoorName::WEB, subject(), act).await?;
+    Span::current().record("act", act.declared.name);
     let prepared = prepare(&gateway, &caller, act, wanted.request).await;
     let door = gateway.doors.name_of(act.declared.door());
     gateway.or_refuse(door, subject(), prepared).await.map(Json)

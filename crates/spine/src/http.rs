@@ -4,6 +4,7 @@ pub mod bounds;
 pub mod foreign;
 pub mod headers;
 pub mod input;
+pub(crate) mod method;
 pub mod openapi;
 pub mod page;
 pub mod peer;

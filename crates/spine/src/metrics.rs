@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, header};
+use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -22,6 +22,7 @@ use prometheus_client::registry::Registry;
 
 use crate::Gateway;
 use crate::door_name::DoorName;
+use crate::http::method;
 use crate::http::problem::Problem;
 use crate::server::Listener;
 use crate::witness::ask;
@@ -129,22 +130,12 @@ pub async fn count(
         .request_seconds
         .observe(begun.elapsed().as_secs_f64());
     let labels = RequestLabels {
-        method: label(&method).to_owned(),
+        method: method::name(&method).to_owned(),
         route: route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned()),
         status: response.status().as_u16(),
     };
     metrics.requests.get_or_create(&labels).inc();
     response
-}
-
-/// The method, if it is one that a route has. Others' words are no labels: a stranger could make as
-/// many as they like.
-fn label(method: &Method) -> &str {
-    match method.as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "PROPFIND"
-        | "PROPPATCH" | "MKCOL" | "COPY" | "MOVE" | "LOCK" | "UNLOCK") => known,
-        _ => "other",
-    }
 }
 
 /// Serves `/metrics` until the future is dropped.

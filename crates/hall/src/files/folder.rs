@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use self::partial::Partial;
 use self::tree::Tree;
@@ -70,13 +71,13 @@ impl FolderStore {
         })
     }
 
-    /// Runs `work` on a thread that may block.
+    /// Runs `work` on a thread that may block, in the span of the request that needs it.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let tree = Arc::clone(&self.tree);
-        spawn_blocking(move || work(&tree))
+        let (tree, span) = (Arc::clone(&self.tree), Span::current());
+        spawn_blocking(move || span.in_scope(|| work(&tree)))
             .await
             .map_err(|error| StoreError::Failed(error.to_string()))?
     }

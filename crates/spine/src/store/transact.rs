@@ -188,11 +188,13 @@ impl Store {
         match work(&unit).await {
             Ok(value) => {
                 unit.save().await?;
+                tracing::debug!("committed");
                 Ok(value)
             }
             Err(error) => {
                 // Whatever becomes of the cancellation, the first error says why.
                 let _ = unit.cancel().await;
+                tracing::debug!("rolled back");
                 Err(error)
             }
         }

@@ -6,6 +6,7 @@ use axum::{Extension, Json};
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::problem::{Code, Problem};
+use tracing::Instrument;
 
 use super::routes::Caller;
 use crate::HallsOf;
@@ -43,13 +44,14 @@ pub async fn left(
     }
     // In a task of its own: ending the partnership cuts this connection, and the answer is sent
     // before.
-    tokio::spawn(async move {
+    let ending = async move {
         if let Err(problem) = refresh::end(&gateway, &partner, EndedBy::Them).await {
             tracing::error!(
                 error = problem.detail,
                 "the partnership with a realm that left could not be ended"
             );
         }
-    });
+    };
+    tokio::spawn(ending.in_current_span());
     Ok(Json(serde_json::json!({})))
 }
