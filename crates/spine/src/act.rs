@@ -2,7 +2,7 @@
 //! of evidence.
 //!
 //! A client asks for an act by the name of its statement. Each act is a file that implements
-//! [`Perform`] for the statement's terms, and a line in the list of its door; see [`Door::acts`].
+//! [`Perform`] for the statement's terms, and a line in the list of its door; see [`Door::acts`](crate::door::Door::acts).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -9,8 +9,8 @@
 //! waits for the gateway itself, such as a stream of events, is not the reader's fault.
 //!
 //! Until then the bytes of that answer stay in memory, and so does the head of a request that is
-//! not answered yet. Both are bounded. If a connection holds more than [`CONNECTION_UNREAD_BYTES`],
-//! its next request waits. If all together hold more than [`UNREAD_BYTES`], those connections end
+//! not answered yet. Both are bounded. If a connection holds more than `CONNECTION_UNREAD_BYTES`,
+//! its next request waits. If all together hold more than `UNREAD_BYTES`, those connections end
 //! that hold most for longest: peers that read are never refused because of peers that do not.
 
 use std::collections::HashMap;

@@ -58,7 +58,7 @@ fn encode(chain: &[Vec<u8>]) -> Vec<u8> {
     encoder.into_writer()
 }
 
-/// Reads what [`encode`] wrote.
+/// Reads what `encode` wrote.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Vec<u8>>, minicbor::decode::Error> {
     let mut decoder = minicbor::Decoder::new(bytes);
     let certificates = decoder.array_iter::<&minicbor::bytes::ByteSlice>()?;

@@ -55,7 +55,7 @@ impl Address {
 
 /// The connections of a store.
 pub struct Connections {
-    /// One connection of SQLite, [`WRITERS`] of PostgreSQL.
+    /// One connection of SQLite, `WRITERS` of PostgreSQL.
     pub writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
 }
