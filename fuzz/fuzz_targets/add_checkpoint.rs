@@ -44,7 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(now.checkpoint().size >= old);
                 assert!(now.checkpoint().size > old || known == root(2));
             }
-            Err(Refusal::Forked(fork)) => {
+            Err(Refusal::Forked { fork, .. }) => {
                 assert!(
                     fork.verify(&key.verifier()).is_ok(),
                     "what is called a fork is one"
