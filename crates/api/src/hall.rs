@@ -189,6 +189,15 @@ pub struct VisitView {
     pub bundle: Base64Url,
 }
 
+/// The answer to a visitor who showed their evidence to the partner.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The grant's id in the partner's realm.
+    pub id: GrantId,
+    /// The approval that it waits for, if any.
+    pub waits: Option<Waits>,
+}
+
 /// A machine that joins a hall as an agent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

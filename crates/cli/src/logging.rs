@@ -42,20 +42,14 @@ pub(crate) fn start(form: Form) -> Logging {
         Form::Json => fmt::layer().json().with_writer(|| LogLines::Plain).boxed(),
     };
     #[cfg(feature = "otlp")]
-    {
-        let (sinks, spans) = otlp::beside(lines);
-        registry().with(sinks).with(filter).init();
-        Logging {
-            _spans: spans.unwrap_or_else(|error| {
-                tracing::error!(%error, "no spans are sent");
-                None
-            }),
-        }
-    }
-    #[cfg(not(feature = "otlp"))]
-    {
-        registry().with(lines).with(filter).init();
-        Logging {}
+    let (lines, spans) = otlp::beside(lines);
+    registry().with(lines).with(filter).init();
+    Logging {
+        #[cfg(feature = "otlp")]
+        _spans: spans.unwrap_or_else(|error| {
+            tracing::error!(%error, "no spans are sent");
+            None
+        }),
     }
 }
 

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use hallway_client::GatewayAddress;
 use hallway_evidence::{MAX_TRUST_FILE_BYTES, TrustFile};
 
-use crate::gateway::configured_address;
+use crate::gateway::{DataFolder, configured_address};
 use crate::person::{PersonError, Redirections, body, web_client};
 
 /// What checks a realm's receipts: its log's key, and the makers whose devices it accepts.
@@ -28,14 +28,8 @@ enum Action {
         /// The gateway's address; otherwise the one in the data folder's configuration.
         #[arg(long, value_name = "URL")]
         url: Option<GatewayAddress>,
-        /// The gateway's data folder.
-        #[arg(
-            long,
-            value_name = "DIR",
-            default_value = "hallway-data",
-            env = "HALLWAY_DATA"
-        )]
-        data: PathBuf,
+        #[command(flatten)]
+        data: DataFolder,
         /// Where to write; standard output otherwise.
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
@@ -46,7 +40,7 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
     let Action::Export { url, data, file } = command.action;
     let url = match url {
         Some(url) => url,
-        None => configured_address(&data)?,
+        None => configured_address(&data.path)?,
     };
     let json = crate::runtime()?.block_on(fetch(url))?;
     // Read it, so that nothing but a trust file is ever written.

@@ -147,16 +147,16 @@ impl HallClient {
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
         let request = bare(Method::POST, "/grant/renew")?;
         let renewed: Renewed = json(self.inner.home().ask(request, ANSWER).await?).await?;
-        let believed = |certificates: &[Base64Url]| match certificates {
+        let believed = |ders: &[Base64Url]| match ders {
             [] => Ok(None),
-            some => Ok::<_, ClientError>(Some(Bundle::new(decoded(some))?)),
+            some => Ok::<_, ClientError>(Some(Bundle::new(certificates(some))?)),
         };
         let own = believed(&renewed.bundle)?;
         let (host, home) = match self.inner.home {
             None => (own, None),
             Some(_) => (believed(&renewed.host_bundle)?, own),
         };
-        self.replace(decoded(&renewed.certificates), host, home)?;
+        self.replace(certificates(&renewed.certificates), host, home)?;
         Ok(renewed)
     }
 
@@ -294,8 +294,10 @@ fn bare(method: Method, path: &str) -> Result<Request<Body>, ClientError> {
 }
 
 /// Certificates as they stand in JSON: DER, base64url.
-fn decoded(certificates: &[Base64Url]) -> Vec<CertificateDer<'static>> {
-    let ders = certificates.iter().map(|der| der.0.clone());
+/// Certificates, as the API writes them.
+#[must_use]
+pub fn certificates(ders: &[Base64Url]) -> Vec<CertificateDer<'static>> {
+    let ders = ders.iter().map(|der| der.0.clone());
     ders.map(CertificateDer::from).collect()
 }
 

@@ -8,6 +8,7 @@ use hallway_gateway::backup::{Realm, Summary};
 use hallway_spine::settings::Database;
 use serde::Serialize;
 
+use super::data_folder::DataFolder;
 use super::operator_key::UnlockArguments;
 use crate::logging::{self, Form};
 
@@ -40,14 +41,8 @@ pub(crate) struct RestoreCommand {
 /// Where the realm is.
 #[derive(Debug, Args)]
 struct RealmArguments {
-    /// The data folder.
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "hallway-data",
-        env = "HALLWAY_DATA"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataFolder,
     /// The database, instead of the one in hallway.toml.
     #[arg(long, value_name = "ADDRESS", env = "HALLWAY_DATABASE")]
     database: Option<String>,
@@ -70,9 +65,9 @@ impl RealmArguments {
         let database = self.database.as_deref().map(str::parse::<Database>);
         let database = database.transpose();
         Ok(Realm {
-            folder: self.data.clone(),
+            folder: self.data.path.clone(),
             database: database.map_err(|error| format!("--database: {error}"))?,
-            operator_key: self.unlock.given(&self.data)?,
+            operator_key: self.unlock.given(&self.data.path)?,
             doors: hallway_gateway::doors::ALL,
         })
     }

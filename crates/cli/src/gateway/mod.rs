@@ -3,10 +3,12 @@
 
 mod address;
 mod backup;
+mod data_folder;
 mod operator_key;
 mod serve;
 
 pub(crate) use address::configured_address;
 pub(crate) use backup::{BackupCommand, RestoreCommand, back_up, restore};
+pub(crate) use data_folder::DataFolder;
 pub(crate) use operator_key::{OperatorKeyCommand, run as operator_key};
 pub(crate) use serve::{ServeCommand, run as serve};

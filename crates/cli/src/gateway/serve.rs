@@ -15,6 +15,7 @@ use hallway_gateway::{Ready, Start, SystemClock, configuration};
 use hallway_spine::settings::{BlobAddress, Database, MetadataConfig, Tls};
 use serde::Serialize;
 
+use super::data_folder::DataFolder;
 use super::operator_key::UnlockArguments;
 use crate::logging::{self, Form};
 use crate::terminal;
@@ -26,14 +27,8 @@ use crate::terminal;
 /// prints a one-time link that makes the first owner.
 #[derive(Debug, Args)]
 pub(crate) struct ServeCommand {
-    /// The data folder.
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "hallway-data",
-        env = "HALLWAY_DATA"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataFolder,
     #[command(flatten)]
     overrides: Overrides,
     #[command(flatten)]
@@ -178,11 +173,13 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
     } else {
         Form::Text
     });
-    let config = command.overrides.apply(configuration(&command.data)?)?;
+    let config = command
+        .overrides
+        .apply(configuration(&command.data.path)?)?;
     let has_password = config.database.without_password().is_some();
-    let operator_key = command.unlock.given(&command.data)?;
+    let operator_key = command.unlock.given(&command.data.path)?;
     let start = Start {
-        folder: command.data,
+        folder: command.data.path,
         config,
         operator_key,
         clock: Arc::new(SystemClock),

@@ -1,11 +1,9 @@
 //! Opening a hall: one touch, and what it gave.
 
-use hallway_api::hall::{self, Certified, Listener, VisitView, Waits};
+use hallway_api::hall::{self, Certified, Listener, VisitView, Waits, Welcome};
 use hallway_evidence::{GrantId, RealmName};
-use hallway_hall::client::{ClientError, HallClient, Opening};
+use hallway_hall::client::{ClientError, HallClient, Opening, certificates};
 use hallway_hall::{Bundle, HallKey, Place, Right, SpiffeId};
-use hallway_webauthn::wire::Base64Url;
-use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -37,13 +35,6 @@ pub(crate) struct Granted {
     certified: Certified,
     /// Where the certificate is renewed, for a hall of a partner.
     home: Option<Listener>,
-}
-
-/// What the host of a partner's hall says to a visitor.
-#[derive(Deserialize)]
-struct Welcome {
-    id: GrantId,
-    waits: Option<Waits>,
 }
 
 /// An open hall.
@@ -200,11 +191,4 @@ fn place_of(listener: &Listener) -> Result<Place, HallCommandError> {
         gateway: listener.gateway.parse::<SpiffeId>()?,
         bundle: Bundle::new(certificates(&listener.bundle))?,
     })
-}
-
-/// Certificates as the API writes them.
-pub(super) fn certificates(ders: &[Base64Url]) -> Vec<CertificateDer<'static>> {
-    ders.iter()
-        .map(|der| CertificateDer::from(der.0.clone()))
-        .collect()
 }

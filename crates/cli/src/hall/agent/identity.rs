@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_api::hall::{AgentJoined, JoinAgent, Listener};
 use hallway_client::durable_file;
-use hallway_hall::client::{self, HallClient, Opening, Renewed};
+use hallway_hall::client::{self, HallClient, Opening, Renewed, certificates};
 use hallway_hall::{
     AgentName, Body, Bundle, Bundles, HallKey, HallName, Party, SpiffeId, Svid, TrustDomain, tls,
 };
@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::ClientConfig;
 use zeroize::Zeroizing;
 
-use super::super::opening::certificates;
 use super::HallCommandError;
 use crate::person::folders::is_private;
 use crate::person::{Api, LinkKind, OneTimeLink, Redirections, web_client};

@@ -8,10 +8,11 @@ use hallway_api::hall::Listener;
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::hall::{Open, P256PublicKey};
 use hallway_evidence::{Bundle, Printable};
+use hallway_hall::client::certificates;
 use hallway_hall::{Party, SpiffeId, Svid};
 
 use super::super::HallCommandError;
-use super::{Granted, certificates, place_of};
+use super::{Granted, place_of};
 use crate::person::Done;
 
 /// Checks that a grant gives no more than was signed, and that its certificate is for this very

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hallway_api::hall::Waits;
+use hallway_api::hall::{Waits, Welcome};
 use hallway_evidence::{Evidence, GrantId, RealmName, Statement, Timestamp};
 use hallway_hall::client::{self, ClientError};
 use hallway_hall::{HallClient, HallKey, Opening, P256PublicKey};
@@ -17,7 +17,6 @@ use hallway_spine::Gateway;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::seal::Purpose;
 use rustls_pki_types::CertificateDer;
-use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
@@ -57,12 +56,6 @@ pub enum There {
     Waiting(Option<Waits>),
     /// Ended or refused by the host, with its reason.
     Over(String),
-}
-
-/// The host's answer to evidence, besides the grant.
-#[derive(Deserialize)]
-struct Welcome {
-    waits: Option<Waits>,
 }
 
 /// The key for the grant of the statement with this nonce.

@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use hallway_api::hall::Waits;
+use hallway_api::hall::Welcome;
 use hallway_evidence::verify::{self, Door, UncheckedVisit};
 use hallway_evidence::{Bundle, Evidence, GrantId, PersonId, RealmName, Timestamp};
 use hallway_spine::Gateway;
@@ -73,14 +73,11 @@ pub async fn arrive(
 
 /// The grant that a visitor has from now on.
 #[derive(Debug, Serialize)]
-struct Welcome {
-    /// Its id in this realm.
-    id: GrantId,
-    /// What it says.
+struct Admitted {
+    #[serde(flatten)]
+    welcome: Welcome,
     #[serde(flatten)]
     grant: hallway_hall::Grant,
-    /// The approval that it waits for, if any.
-    waits: Option<Waits>,
 }
 
 /// `POST /visit`: a newcomer shows their evidence.
@@ -109,7 +106,7 @@ pub(crate) async fn show(
     }
 }
 
-async fn admit(gateway: &Gateway, caller: &Caller, bytes: &[u8]) -> Result<Welcome, Problem> {
+async fn admit(gateway: &Gateway, caller: &Caller, bytes: &[u8]) -> Result<Admitted, Problem> {
     let bundle = Bundle::decode(bytes).map_err(|error| Problem::malformed(error.to_string()))?;
     // Verified before a unit of work begins, so that a slow check keeps no other unit waiting.
     let judged = judge(gateway, gateway.store.read(), caller, bundle).await?;
@@ -126,9 +123,11 @@ async fn admit(gateway: &Gateway, caller: &Caller, bytes: &[u8]) -> Result<Welco
     let GrantKind::Visitor(visitor) = grant.kind else {
         return Err(Problem::not_found("grant"));
     };
-    Ok(Welcome {
-        id: grant.id,
-        waits,
+    Ok(Admitted {
+        welcome: Welcome {
+            id: grant.id,
+            waits,
+        },
         grant: hallway_hall::Grant {
             hall: grant.hall,
             person: hallway_hall::Person {
