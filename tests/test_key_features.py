@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from attestation_maker import MODEL, AttestationMaker
+from attestation_maker import MODEL_AAGUID, AttestationMaker
 from cryptography.hazmat.primitives.serialization import Encoding
 from fido2 import cbor
 from fido2.attestation import PackedAttestation
@@ -301,7 +301,7 @@ def test_an_organisation_learns_which_key_it_is_and_nobody_else(tmp_path, maker,
     key = SoftwareKey(tmp_path, made_with=options)
     account = json.loads(key.run("info", key.file, "--json"))
     assert account["attestation"] == "enterprise"
-    assert account["aaguid"].replace("-", "") == MODEL.hex()
+    assert account["aaguid"].replace("-", "") == MODEL_AAGUID.hex()
     ctap = Ctap2(key.plug_in())
 
     def certificate(rp_id: str, kind: int | None):
@@ -311,7 +311,7 @@ def test_an_organisation_learns_which_key_it_is_and_nobody_else(tmp_path, maker,
             enterprise_attestation=kind,
         )  # fmt: skip
         PackedAttestation().verify(made.att_stmt, made.auth_data, HASH)
-        assert made.auth_data.credential_data.aaguid == MODEL
+        assert made.auth_data.credential_data.aaguid == MODEL_AAGUID
         return made.att_stmt.get("x5c", [None])[0], made.ep_att
 
     everyday = shared and shared.certificate.public_bytes(Encoding.DER)
