@@ -1,4 +1,4 @@
-"""GNOME's file manager uses a hall: its file system (GVfs) by `gio`, over `hallway open`'s port."""
+"""GNOME's file manager uses a hall: GVfs, by the command gio, over the local port of `hallway open`."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from hall_place import HALL, Open, Realm, store
 
 RIGHTS = ["read:data", "write:data", "delete:data"]
 
-#: What somebody does with the mouse, in a desktop session of its own.
+#: The steps that a person takes with the mouse, in a separate desktop session.
 MOUSE = """
 set -e
 printf '%s\\n' "$PASSWORD" | gio mount "$URL" >&2

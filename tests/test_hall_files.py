@@ -40,12 +40,12 @@ def opened(ada: Guest) -> Iterator[Open]:
 
 @pytest.fixture
 def data(realm: Realm) -> Path:
-    """The store, as it lies at the gateway."""
+    """The store's folder at the gateway."""
     return realm.folder / "data"
 
 
 def tree(root: Path) -> dict[str, bytes | None]:
-    """Every file with its content, every folder with None; nothing hidden."""
+    """Every visible file with its content, and every visible folder with None."""
     found = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
@@ -55,7 +55,7 @@ def tree(root: Path) -> dict[str, bytes | None]:
 
 
 def plant(root: Path, seed: int, files: int = 40) -> None:
-    """Folders and files, with names that need care."""
+    """Makes folders and files, with names that need care."""
     chance = random.Random(seed)
     for number in range(files):
         folder = root / f"folder {number % 5}" / ("ünïcode" if number % 2 else "a%20b")
@@ -108,14 +108,14 @@ def test_put_get_ls_rm(ada: Guest, opened: Open, data: Path, tmp_path: Path):
     ada.refused("rm", f"{HALL}:data/{file.name}", words="does not exist")
     ada.refused("rm", f"{HALL}:data", words="whole store")
     assert ada.try_to("get", f"{HALL}:data/../secret", tmp_path).returncode == 2
-    # Folders on the way are made.
+    # The folders on the path are created.
     ada.run("put", file, f"{HALL}:data/2026/reports/")
     ada.run("put", file, f"{HALL}:data/2026/other")
     assert (data / "2026" / "reports" / file.name).read_bytes() == file.read_bytes()
     assert (data / "2026" / "other").stat().st_size == 9_000_000
 
 
-def test_a_mirror_makes_both_sides_alike_and_copies_only_changes(
+def test_a_mirror_makes_both_sides_equal_and_copies_only_changes(
     ada: Guest, opened: Open, data: Path, tmp_path: Path
 ):
     here, back = tmp_path / "here", tmp_path / "back"
@@ -125,14 +125,14 @@ def test_a_mirror_makes_both_sides_alike_and_copies_only_changes(
     assert tree(data / "copy") == tree(here)
     again = ada.json("mirror", here, f"{HALL}:data/copy")
     assert (again["copied"], again["same"]) == (0, 41)
-    # A new time alone is no change; a new byte is.
+    # A new modification time alone is no change; a changed byte is.
     touched, changed = sorted(here.rglob("*.bin"))[:2]
     os.utime(touched)
     changed.write_bytes(b"changed")
     (here / "nothing").unlink()
     third = ada.json("mirror", here, f"{HALL}:data/copy")
     assert (third["copied"], third["deleted"]) == (1, 0)
-    assert (data / "copy/nothing").exists(), "nothing is deleted unless told"
+    assert (data / "copy/nothing").exists(), "a mirror without --delete deleted a file"
     told = ada.json("mirror", here, f"{HALL}:data/copy", "--delete")
     assert told["deleted"] == 1
     assert tree(data / "copy") == tree(here)
@@ -150,7 +150,7 @@ def test_a_mirror_makes_both_sides_alike_and_copies_only_changes(
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_a_mirror_that_is_killed_goes_on_and_shows_no_half_file(
+def test_a_killed_mirror_goes_on_and_shows_no_unfinished_file(
     ada: Guest, opened: Open, data: Path, tmp_path: Path, way: str
 ):
     here, there = tmp_path / "here", data / f"killed-{way}"
@@ -171,7 +171,7 @@ def test_a_mirror_that_is_killed_goes_on_and_shows_no_half_file(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        # Until something more is under way, whatever that is.
+        # Wait until the mirror has made at least one further file or folder.
         seen = set(target.rglob("*")) if target.exists() else set()
         while killed.poll() is None:
             now = set(target.rglob("*")) if target.exists() else set()
@@ -181,14 +181,14 @@ def test_a_mirror_that_is_killed_goes_on_and_shows_no_half_file(
         killed.send_signal(signal.SIGKILL)
         killed.wait()
         for name, content in tree(target).items():
-            assert hashlib.sha256(content).digest() == wanted[name], f"half of {name} is in view"
+            assert hashlib.sha256(content).digest() == wanted[name], f"{name} is visible unfinished"
     ada.json("mirror", *sides)
     assert {name: hashlib.sha256(content).digest() for name, content in tree(target).items()} == wanted
     left = [path for path in target.rglob("*") if path.name.startswith(".hallway")]
-    assert way == "up" or left == [], "nothing unfinished stays"
+    assert way == "up" or left == [], "an unfinished file stayed"
 
 
-def test_links_are_neither_followed_nor_deleted_for(
+def test_a_mirror_does_not_follow_links(
     ada: Guest, opened: Open, data: Path, tmp_path: Path
 ):
     here, outside = tmp_path / "here", tmp_path / "outside"
@@ -201,7 +201,7 @@ def test_links_are_neither_followed_nor_deleted_for(
     assert done["skipped"] == [str(here / "link")]
     assert tree(data / "links") == {"file": b"file"}
     ada.refused("mirror", here, f"{HALL}:data/links", "--delete", words="link")
-    # In the target, a link is replaced, and what it points at is left alone.
+    # A link in the target is replaced. The file that it points to does not change.
     back = tmp_path / "back"
     back.mkdir()
     (back / "file").symlink_to(outside / "secret")
@@ -210,7 +210,7 @@ def test_links_are_neither_followed_nor_deleted_for(
     assert (outside / "secret").read_text() == "secret"
 
 
-def test_rights_decide(ada: Guest, opened: Open, realm: Realm, tmp_path: Path):
+def test_rights_are_checked(ada: Guest, opened: Open, realm: Realm, tmp_path: Path):
     (realm.folder / "archive/old").write_text("old")
     ada.run("get", f"{HALL}:archive/old", tmp_path / "old")
     file = tmp_path / "new"
@@ -250,14 +250,14 @@ def test_curl_reads_and_writes_through_the_local_port(opened: Open, data: Path, 
     ["data/../../secret", "data/..%2f..%2fsecret", "data/%2e%2e/secret", "data/a%00b",
      "data/" + "x" * 4096, "data/a%5c..%5cb/../../../secret", "nothing/file"],
 )  # fmt: skip
-def test_path_tricks_lead_nowhere(opened: Open, realm: Realm, path: str):
+def test_no_path_leads_out_of_a_store(opened: Open, realm: Realm, path: str):
     (realm.folder / "secret").write_text("a secret beside the store")
     done = curl(opened, opened.files + path, succeeds=False)
     assert b"a secret" not in done.stdout
     assert json.loads(done.stdout)["detail"]
 
 
-def test_a_body_that_lies_about_its_length_leaves_nothing(opened: Open, data: Path):
+def test_a_body_that_is_too_short_stores_nothing(opened: Open, data: Path):
     host, port = opened.files.removeprefix("http://").split("/")[0].split(":")
     head = (
         "PUT /files/data/lie HTTP/1.1\r\nHost: hall\r\n"
@@ -271,7 +271,7 @@ def test_a_body_that_lies_about_its_length_leaves_nothing(opened: Open, data: Pa
     assert not (data / "lie").exists()
 
 
-def test_another_checksum_than_announced_leaves_nothing(opened: Open, data: Path, tmp_path: Path):
+def test_a_body_with_a_wrong_checksum_stores_nothing(opened: Open, data: Path, tmp_path: Path):
     file = tmp_path / "wrong"
     file.write_text("these bytes")
     wrong = "Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"
@@ -281,7 +281,7 @@ def test_another_checksum_than_announced_leaves_nothing(opened: Open, data: Path
     assert not (data / "wrong").exists()
 
 
-def test_the_local_port_wants_its_password(opened: Open):
+def test_the_local_port_requires_its_password(opened: Open):
     stranger = subprocess.run(
         ["curl", "--silent", "--write-out", "%{http_code}", "--output", "/dev/null",
          f"{opened.files}data/"],

@@ -1,4 +1,4 @@
-"""A person's mistakes: told before they touch their key, in words that say how to mend them."""
+"""A person's mistakes: a command reports each before the touch, and says how to correct it."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ def realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Realm]:
     folder = tmp_path_factory.mktemp("realm")
     made = Realm(folder, store("data", folder / "files"))
     made.mia = made.guest("mia", ["read:data"])
-    # An owner at a shell, who is signed in.
+    # An owner at a shell, with a session.
     link = made.owner.act("people.invite", name="Cleo", role="owner")["link"]
     made.cleo = Guest(folder / "cleo", made.gateway.origin, link)
     made.guests.append(made.cleo)
@@ -27,13 +27,13 @@ def realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Realm]:
 
 
 def told(guest: Guest, *arguments: str | Path, words: str) -> str:
-    """What is told of a mistake; nobody had to touch anything for it."""
+    """Runs a command that must fail with these words and without a touch. Returns its output."""
     said = guest.refused(*arguments, words=words)
     assert TOUCH not in said, said
     return said
 
 
-def test_what_the_gateway_refuses_is_found_out_before_the_touch(realm: Realm):
+def test_a_refusal_of_the_gateway_comes_before_the_touch(realm: Realm):
     size, nobody = realm.log_size(), str(uuid.uuid4())
     for arguments, words in [
         (["create", "lab"], "there already is a hall of this name"),
@@ -49,7 +49,7 @@ def test_what_the_gateway_refuses_is_found_out_before_the_touch(realm: Realm):
     assert realm.log_size() == size
 
 
-def test_an_admission_is_to_what_there_is_and_says_what_it_replaces(realm: Realm):
+def test_an_admission_names_existing_stores_and_says_what_it_replaces(realm: Realm):
     said = told(
         realm.cleo, "hall", "admit", "lab", "--role", "owner", "--rights", "read:data,read:dat",
         words="does not have the store “dat”",
@@ -63,14 +63,14 @@ def test_an_admission_is_to_what_there_is_and_says_what_it_replaces(realm: Realm
     said = realm.cleo.run(*admit, "read:data,write:data").stderr
     assert f"This replaces what person/{realm.mia.id} may do in lab so far: read:data" in said
     assert said.index("This replaces") < said.index(TOUCH)
-    # What an agent was invited to provide can be admitted to before the agent is there.
+    # A service that an agent was invited to provide can be in an admission before the agent connects.
     invite = ["hall", "invite-agent", "lab", "far", "--service", "db"]
     assert "cuts it off" not in realm.cleo.run(*invite).stderr
     said = realm.cleo.run("hall", "admit", "lab", "--role", "owner", "--rights", "connect:db").stderr
     assert "This replaces" not in said and "let every owner of the realm enter" in said
 
 
-def test_an_agent_that_is_invited_again_is_cut_and_that_is_said_before(realm: Realm, tmp_path: Path):
+def test_a_new_invitation_warns_that_it_disconnects_the_agent(realm: Realm, tmp_path: Path):
     (tmp_path / "scans").mkdir()
     (tmp_path / "agent.toml").write_text('[[stores]]\nname = "scans"\nfolder = "scans"\n')
     invite = ["hall", "invite-agent", "lab", "near", "--store", "scans"]
@@ -126,14 +126,14 @@ def at_another_address(guest: Guest, *arguments: str, origin: str) -> str:
     return done.stderr
 
 
-def test_an_ip_address_is_no_attack(realm: Realm):
+def test_an_ip_address_is_not_reported_as_an_attack(realm: Realm):
     address = realm.gateway.origin.replace("localhost", "127.0.0.1")
     said = at_another_address(realm.mia, "sign-in", origin=address)
     assert f"by its name, {realm.gateway.origin}" in said and TOUCH not in said, said
     assert "network between" not in said
 
 
-def test_what_a_link_is_for_is_told(realm: Realm):
+def test_join_says_what_a_link_is_for(realm: Realm):
     link = realm.cleo.json("link", "sign-in")["link"]
     said = told(realm.mia, "join", link, words="this is a sign-in link")
     assert "in a browser" in said and "hallway sign-in" in said
@@ -141,7 +141,7 @@ def test_what_a_link_is_for_is_told(realm: Realm):
     told(realm.mia, "join", link, "--name", "Nora", words="this link is for “Noor”: leave out --name")
 
 
-def test_join_says_who_one_is_and_how_the_account_is_chosen_later(realm: Realm):
+def test_join_names_the_person_and_says_how_to_choose_the_account(realm: Realm):
     link = realm.owner.act("people.invite", name="Ines", role="member")["link"]
     home = realm.folder / "ines"
     ines = Guest(home, realm.gateway.origin, link)

@@ -1,4 +1,4 @@
-"""What an admission demands: a certain key, hours of the week, and a second person."""
+"""The demands of an admission: a kind of key, hours of the week, and the approval of a second person."""
 
 import base64
 import os
@@ -23,7 +23,7 @@ from uuid import UUID
 
 AAGUID = b"hallway test key"
 ALWAYS = "mon-sun 00:00-24:00 Europe/Berlin"
-# A day that is neither today nor near it, in whatever zone this runs.
+# A day three days from now, so that it is not today in any time zone.
 OTHER_DAY = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").lower()
 
 
@@ -36,7 +36,7 @@ def echo() -> Iterator[Echo]:
 
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory) -> tuple[Path, Path]:
-    """A software key that its maker certified, and the maker's certificate."""
+    """A software key whose maker attests it, and the maker's certificate."""
     folder = tmp_path_factory.mktemp("maker")
     key = folder / "certified.key"
     done = subprocess.run(
@@ -53,7 +53,7 @@ def certified(tmp_path_factory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def realm(echo: Echo, certified: tuple[Path, Path], tmp_path_factory) -> Iterator[Realm]:
-    """A realm whose metadata know the certified key's model."""
+    """A realm whose metadata list the model of the certified key."""
     folder = tmp_path_factory.mktemp("place")
     root = x509.load_pem_x509_certificate(certified[1].read_bytes()).public_bytes(Encoding.DER)
     model = Model("Test key", AAGUID, attestationRootCertificates=[base64.b64encode(root).decode()])
@@ -88,12 +88,12 @@ def ada(realm: Realm, certified: tuple[Path, Path]) -> Guest:
 
 @pytest.fixture(scope="module")
 def bob(realm: Realm) -> Guest:
-    """A member whose key nobody vouches for."""
+    """A member whose key is not certified."""
     return join(realm, "Bob", "member")
 
 
 def admit(owner: Guest, *demands: str) -> str:
-    """Admits everybody with these demands; gives what was announced."""
+    """Admits everybody with these demands. Returns the sentence that the command shows."""
     admission = ["hall", "admit", HALL, "--role", "member", "--rights", "connect:echo,read:data"]
     return owner.run(*admission, *demands).stderr
 
@@ -119,7 +119,7 @@ def test_a_certified_key_within_the_hours(realm: Realm, cleo: Guest, ada: Guest,
     stream.sendall(b"x")
     assert stream.recv(1) == b"x"
 
-    # The hours change, and with them what is open.
+    # An opening ends when the new hours exclude the present.
     admit(cleo, "--needs-key", "hardware", "--hours", f"{OTHER_DAY} 08:00-18:00 UTC")
     assert is_cut(stream)
     assert opened.process.wait(30) == 1
@@ -127,7 +127,7 @@ def test_a_certified_key_within_the_hours(realm: Realm, cleo: Guest, ada: Guest,
     ada.refused("ls", f"{HALL}:data", words="there it is")
 
 
-def test_demands_that_mean_nothing_are_not_asked_for(cleo: Guest):
+def test_malformed_demands_are_refused(cleo: Guest):
     admission = ["hall", "admit", HALL, "--role", "member", "--rights", "read:data"]
     for demand, words in [
         (["--hours", "always"], "mon-fri 08:00-18:00 Europe/Berlin"),
@@ -159,7 +159,7 @@ def test_an_opening_waits_for_a_second_person(realm: Realm, cleo: Guest, ada: Gu
     assert mine[0]["approved_by"] == cleo.id and mine[0]["state"] == "open"
     cleo.refused("hall", "approve", grant, words="does not wait")
 
-    # What somebody approved ends with their suspension, and does not come back when they do.
+    # When the approver is suspended the grant ends. A reinstatement does not bring it back.
     realm.owner.act("people.suspend", person=cleo.id)
     assert opened.process.wait(30) == 1
     realm.owner.act("people.reinstate", person=cleo.id)
@@ -167,7 +167,7 @@ def test_an_opening_waits_for_a_second_person(realm: Realm, cleo: Guest, ada: Gu
     assert ended[0]["state"] == "ended"
 
 
-def test_what_nobody_waits_for_is_not_approved(cleo: Guest, bob: Guest):
+def test_only_a_waiting_grant_can_be_approved(cleo: Guest, bob: Guest):
     admit(cleo, "--needs-approval", "operator")
     opened = bob.open("--rights", "connect:echo", until="waiting")
     opened.process.send_signal(signal.SIGINT)
@@ -175,14 +175,14 @@ def test_what_nobody_waits_for_is_not_approved(cleo: Guest, bob: Guest):
     assert opened.wait_for("ended")["reason"] == "given up"
     assert cleo.json("hall", "approvals") == []
     cleo.refused("hall", "approve", opened.first["grant"], words="does not wait")
-    # What an operator refuses is ended, and the one who waits is told.
+    # If an operator refuses, the grant ends, and the waiting command says so.
     opened = bob.open("--rights", "connect:echo", until="waiting")
     cleo.run("hall", "end", opened.first["grant"])
     assert opened.process.wait(30) == 1
     assert "ended" in "".join(opened.said)
 
 
-def test_a_command_of_its_own_waits_too(cleo: Guest, bob: Guest, realm: Realm):
+def test_ls_waits_for_an_approval_too(cleo: Guest, bob: Guest, realm: Realm):
     admit(cleo, "--needs-approval", "owner")
     (realm.folder.parent / "files" / "notes.txt").write_text("notes")
     listing = subprocess.Popen(
@@ -208,7 +208,7 @@ def test_a_command_of_its_own_waits_too(cleo: Guest, bob: Guest, realm: Realm):
 
 @pytest.fixture
 def dora(realm: Realm, browser: Browser) -> Iterator[Visitor]:
-    """An operator at the console, whose pages must be without fault."""
+    """An operator at the console. At the end of each test its pages must have no faults."""
     visitor = Visitor(browser, realm.gateway.origin, SCREENSHOTS)
     visitor.keys.plug_in()
     visitor.open(realm.owner.act("people.invite", name="Dora", role="operator")["link"])
@@ -221,7 +221,7 @@ def dora(realm: Realm, browser: Browser) -> Iterator[Visitor]:
     assert visitor.faults == []
 
 
-def test_the_console_approves_and_waits(realm: Realm, cleo: Guest, bob: Guest, dora: Visitor):
+def test_the_console_approves_and_waits_for_approval(realm: Realm, cleo: Guest, bob: Guest, dora: Visitor):
     page = dora.page
     (realm.folder.parent / "files" / "notes.txt").write_text("notes")
     admit(cleo, "--needs-approval", "operator", "--hours", ALWAYS)
@@ -240,7 +240,7 @@ def test_the_console_approves_and_waits(realm: Realm, cleo: Guest, bob: Guest, d
     speaks(opened)
     opened.close()
 
-    # Her own opening waits on the page until somebody else approves it.
+    # Dora's own opening waits on the page until another person approves it.
     dora.open(f"/halls/{HALL}")
     expect(page.get_by_text("Asks", exact=True)).to_be_visible()
     dora.press("Open it with a touch")
@@ -258,7 +258,7 @@ def test_the_console_approves_and_waits(realm: Realm, cleo: Guest, bob: Guest, d
     expect(page.get_by_role("button", name="notes.txt", exact=True)).to_be_visible()
 
 
-def test_an_owner_demands_in_the_console(realm: Realm, browser: Browser):
+def test_an_owner_sets_demands_in_the_console(realm: Realm, browser: Browser):
     owner = Visitor(browser, realm.gateway.origin, SCREENSHOTS)
     page = owner.page
     owner.keys.plug_in()
@@ -287,7 +287,7 @@ def test_an_owner_demands_in_the_console(realm: Realm, browser: Browser):
     page.set_viewport_size(PHONE)
     owner.keep("56-hall-demands-phone")
     page.set_viewport_size(DESKTOP)
-    # A browser's key is refused for what it lacks, before anything is touched.
+    # The page refuses the browser's key before the touch, and says what the key lacks.
     owner.press("Open it with a touch")
     refusal = page.locator("[data-act='hall.open'] .status")
     expect(refusal).to_contain_text("it opens with a certified hardware key, and")

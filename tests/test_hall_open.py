@@ -1,4 +1,4 @@
-"""`hallway open`: one touch, local doors to services, and how they close."""
+"""`hallway open`: one touch opens local doors to services; and how the doors close."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def echo() -> Iterator[Echo]:
 @pytest.fixture(scope="module")
 def realm(echo: Echo, tmp_path_factory) -> Iterator[Realm]:
     offers = service("echo", echo.port) + service("other", echo.port) + service("away", free_port())
-    # Short certificates, so that every test that takes its time sees renewals.
+    # Certificates last a few seconds, so every longer test includes renewals.
     made = Realm(tmp_path_factory.mktemp("realm"), offers, certificate_seconds=CERTIFICATE_SECONDS)
     yield made
     made.close()
@@ -39,7 +39,7 @@ def ada(realm: Realm) -> Guest:
 
 
 def exchange(stream: socket.socket, data: bytes) -> bytes:
-    """Sends and ends sending, while it reads to the end."""
+    """Sends the data and the end of the stream, and reads to the end at the same time."""
     stream.settimeout(30)
 
     def send() -> None:
@@ -56,7 +56,7 @@ def exchange(stream: socket.socket, data: bytes) -> bytes:
 
 
 def is_cut(stream: socket.socket) -> bool:
-    """Whether a stream ends within seconds, though nobody here ended it."""
+    """Whether the other side ends the stream within seconds."""
     stream.settimeout(10)
     try:
         return stream.recv(1) == b""
@@ -81,7 +81,7 @@ def test_a_touch_binds_services_to_ports_and_sockets(realm: Realm, ada: Guest):
     assert host == "127.0.0.1"
     with socket.create_connection((host, port)) as stream:
         assert exchange(stream, b"hello") == b"hello"
-    # A service that does not answer is a problem of that service alone.
+    # A service that does not answer does not disturb the other services.
     with socket.create_connection(opened.address("away")) as stream:
         assert is_cut(stream)
     assert "away" in opened.wait_for("problem")["detail"]
@@ -90,7 +90,7 @@ def test_a_touch_binds_services_to_ports_and_sockets(realm: Realm, ada: Guest):
     assert grants and all(grant["ended_ms"] for grant in grants)
 
 
-def test_connect_uses_the_open_grant_and_opens_one_without(realm: Realm, ada: Guest):
+def test_connect_uses_the_open_grant_or_opens_one(realm: Realm, ada: Guest):
     def connect(data: bytes) -> bytes:
         done = subprocess.run(
             [hallway(), "connect", f"{HALL}:echo"],
@@ -105,16 +105,16 @@ def test_connect_uses_the_open_grant_and_opens_one_without(realm: Realm, ada: Gu
     data = os.urandom(1_000_000)
     before = realm.log_size()
     assert connect(data) == data
-    assert realm.log_size() == before + 1, "it opened the hall, and left it"
+    assert realm.log_size() == before + 1, "connect must open the hall by one touch"
     opened = ada.open("--rights", "connect:echo")
     before = realm.log_size()
     assert connect(data) == data
-    assert realm.log_size() == before, "nothing was touched for"
+    assert realm.log_size() == before, "connect must use the open grant without a touch"
     ada.refused("connect", f"{HALL}:other", words="other")
     opened.close()
 
 
-def test_a_hall_is_opened_once_at_a_time_and_its_socket_is_private(ada: Guest):
+def test_one_command_at_a_time_opens_a_hall_and_its_socket_is_private(ada: Guest):
     opened = ada.open("--rights", "connect:echo")
     path = Path(opened.doors["socket"].removeprefix("unix:"))
     assert path == ada.runtime / "hallway" / f"{HALL}.sock"
@@ -122,7 +122,7 @@ def test_a_hall_is_opened_once_at_a_time_and_its_socket_is_private(ada: Guest):
     assert path.parent.stat().st_mode & 0o777 == 0o700
     ada.refused("open", HALL, words="is open already")
     opened.close()
-    # One that was killed leaves its socket, and nobody minds.
+    # A killed command leaves its socket. The next one replaces it.
     opened = ada.open("--rights", "connect:echo")
     opened.process.kill()
     opened.process.wait()
@@ -130,7 +130,7 @@ def test_a_hall_is_opened_once_at_a_time_and_its_socket_is_private(ada: Guest):
     ada.open("--rights", "connect:echo").close()
 
 
-def test_a_right_that_was_not_admitted_opens_nothing(realm: Realm, ada: Guest):
+def test_only_admitted_rights_can_be_opened(realm: Realm, ada: Guest):
     before = realm.log_size()
     ada.refused("open", HALL, "--rights", "connect:other", words="connect to “other”")
     ada.refused("open", "cellar", words="cellar")
@@ -150,17 +150,17 @@ def test_a_certificate_is_renewed_and_streams_go_on(realm: Realm, ada: Guest):
         first = opened.wait_for("renewed")["certificate_ends_ms"]
         second = opened.wait_for("renewed")["certificate_ends_ms"]
         assert first < second <= opened.doors["ends_ms"]
-        # Longer than the certificate with which it was opened.
+        # By now the first certificate has expired.
         stream.sendall(b"still here")
         assert stream.recv(100) == b"still here"
     with socket.create_connection(opened.address("echo")) as stream:
         assert exchange(stream, b"new") == b"new"
-    assert realm.log_size() == before, "no touch was needed"
+    assert realm.log_size() == before, "a renewal must need no touch"
     opened.close()
 
 
 def lose_the_key(realm: Realm, guest: Guest) -> None:
-    """A new key by a recovery link, which rids the person of the one that is lost."""
+    """Recovers the person with a new key, which removes the lost one."""
     link = realm.owner.act("people.recover", person=guest.id)["link"]
     Person(realm.gateway.origin, link)
 
@@ -178,7 +178,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_what_ends_a_grant_cuts_its_streams(realm: Realm, how: str):
+def test_the_end_of_a_grant_cuts_its_streams(realm: Realm, how: str):
     guest = realm.guest(f"Bob-{how}", ["connect:echo"])
     opened = guest.open()
     with socket.create_connection(opened.address("echo")) as stream:
@@ -206,7 +206,7 @@ def test_a_hall_closes_at_the_end_of_its_time(ada: Guest):
     assert opened.process.wait(30) == 0, "".join(opened.said)
 
 
-def test_a_killed_client_leaves_nothing_open(realm: Realm, echo: Echo, ada: Guest):
+def test_a_killed_client_leaves_no_open_stream(realm: Realm, echo: Echo, ada: Guest):
     opened = ada.open("--rights", "connect:echo")
     while not echo.ended.empty():
         echo.ended.get()
@@ -216,12 +216,12 @@ def test_a_killed_client_leaves_nothing_open(realm: Realm, echo: Echo, ada: Gues
     stream.recv(4)
     opened.process.send_signal(signal.SIGKILL)
     opened.process.wait()
-    assert echo.ended.get(timeout=30) == 4, "the service was told"
+    assert echo.ended.get(timeout=30) == 4, "the service did not see the end of the stream"
     stream.close()
 
 
-def test_the_gateway_may_be_killed_and_started_again(echo: Echo, tmp_path: Path):
-    # With certificates of the usual length: one that expires meanwhile can't be renewed.
+def test_an_opening_survives_a_kill_of_the_gateway(echo: Echo, tmp_path: Path):
+    # The certificates last as long as usual: one that expired during the kill could not be renewed.
     realm = Realm(tmp_path / "realm", service("echo", echo.port))
     opened = realm.guest("Ada", ["connect:echo"]).open()
     with socket.create_connection(opened.address("echo")) as stream:
@@ -238,7 +238,7 @@ def test_the_gateway_may_be_killed_and_started_again(echo: Echo, tmp_path: Path)
     realm.close()
 
 
-def test_a_gateway_that_is_told_to_stop_cuts_its_guests(echo: Echo, tmp_path: Path):
+def test_a_gateway_that_stops_cuts_the_streams_of_its_guests(echo: Echo, tmp_path: Path):
     realm = Realm(tmp_path / "realm", service("echo", echo.port))
     opened = realm.guest("Ada", ["connect:echo"]).open()
     with socket.create_connection(opened.address("echo")) as stream:
@@ -252,11 +252,11 @@ def test_a_gateway_that_is_told_to_stop_cuts_its_guests(echo: Echo, tmp_path: Pa
     realm.close()
 
 
-def test_json_and_help_say_what_there_is(realm: Realm, ada: Guest):
+def test_lists_and_json_output_show_halls_and_grants(realm: Realm, ada: Guest):
     [hall] = ada.json("hall", "list")
     assert (hall["name"], hall["title"]) == (HALL, "The laboratory")
     shown = ada.json("hall", "show", HALL)
-    assert {offer["name"] for offer in shown["services"]} == {"echo", "away"}, "what Ada may use"
+    assert {offer["name"] for offer in shown["services"]} == {"echo", "away"}, "Ada may use these two"
     assert "The laboratory" in ada.run("hall", "list").stdout
     told = ada.run("hall", "show", HALL).stdout
     assert "title     The laboratory\n" in told and "\nSERVICE\n" in told

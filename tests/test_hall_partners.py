@@ -1,4 +1,4 @@
-"""Two organisations that run apart become partners, follow each other's authorities, and part."""
+"""Two organisations become partners, follow changes of each other's authorities, and part."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from waiting import eventually
 
 RIGHTS = ["read:data"]
 
-#: Whoever holds a partner's name: its address answers what they say, and passes on what they can't
-#: answer, to the partner's own hall listener.
+#: An attacker who holds a partner's name: it answers from files, and passes other connections on to the
+#: partner's own hall listener.
 IMPOSTOR = """
 import http.server, socket, ssl, sys, threading
 here, there, folder = sys.argv[1:]
@@ -62,7 +62,7 @@ def realms(tmp_path_factory) -> Iterator[TwoRealms]:
 
 @pytest.fixture
 def joined(realms: TwoRealms) -> Iterator[TwoRealms]:
-    """Partners for one test, and for no other."""
+    """Makes the realms partners for one test."""
     realms.join()
     yield realms
     if partner(realms.alpha, realms.beta)["state"] == "active":
@@ -71,26 +71,26 @@ def joined(realms: TwoRealms) -> Iterator[TwoRealms]:
 
 
 def partner(here: Organisation, there: Organisation) -> dict:
-    """What one knows of the other."""
+    """The row of `there` in the list of `here`'s partners."""
     rows = here.api.get("/api/partners").expect()
     return next(row for row in rows if row["realm"] == there.site.realm)
 
 
 def look(here: Organisation, there: Organisation) -> dict:
-    """The same after it looked anew."""
+    """The same row, after `here` has fetched it anew."""
     here.owner.run("hall", "partners", "--refresh", there.site.realm)
     return partner(here, there)
 
 
 def invited(here: Organisation, there: Organisation) -> tuple[str, str]:
-    """An invitation's link and token."""
+    """Invites `there`. Returns the link and its token."""
     link = here.owner.json("hall", "invite", there.site.origin)["link"]
     address, token = link.split("/partners#")
     assert address == here.site.origin
     return link, token
 
 
-def test_a_realm_says_what_it_is(realms: TwoRealms):
+def test_a_realm_describes_itself(realms: TwoRealms):
     beta = realms.beta
     realm = beta.api.get("/api/realm").expect()
     assert (realm["realm"], realm["origin"]) == (beta.site.realm, beta.site.origin)
@@ -98,7 +98,7 @@ def test_a_realm_says_what_it_is(realms: TwoRealms):
     assert realm["hall"]["gateway"] == f"spiffe://{beta.site.realm}/gateway"
     bundle = beta.api.get(realm["bundle_endpoint"].removeprefix(beta.site.origin)).expect()
     assert bundle["spiffe_sequence"] > 0
-    # The one that signs, and the next one, which others know before it does.
+    # The bundle has the authority that signs and the next one, so that others know it in advance.
     assert [key["use"] for key in bundle["keys"]] == ["x509-svid"] * 2
 
 
@@ -119,7 +119,7 @@ def test_two_owners_join_their_realms(joined: TwoRealms):
 def test_a_partner_stays_when_a_gateway_is_killed(joined: TwoRealms):
     alpha, beta = joined.alpha, joined.beta
     alpha.restart()
-    # Alpha believes beta's gateway again, and beta alpha's.
+    # Each gateway accepts the other again.
     eventually(lambda: look(beta, alpha)["problem"] is None)
     assert look(alpha, beta)["problem"] is None
     assert partner(alpha, beta)["state"] == "active"
@@ -134,7 +134,7 @@ def test_only_an_owner_joins_realms(realms: TwoRealms):
     realms.alpha.owner.run("hall", "leave", realms.beta.site.realm)
 
 
-def test_a_token_counts_for_the_realm_that_was_invited(realms: TwoRealms):
+def test_a_token_works_for_the_invited_realm_only(realms: TwoRealms):
     alpha, beta = realms.alpha, realms.beta
     _, token = invited(alpha, beta)
     other = "A" * 42 + "E"
@@ -149,14 +149,14 @@ def test_a_token_counts_for_the_realm_that_was_invited(realms: TwoRealms):
     assert partner(alpha, beta)["state"] == "invited"
     right = {"token": token, "realm": beta.site.realm}
     for _ in range(2):
-        # An answer may be lost, so the same realm is told again.
+        # The answer may have been lost, so the same realm may send the token again.
         joined = alpha.api.post("/api/partners/join", right).expect()
         assert joined == {"realm": alpha.site.realm}
     alpha.owner.run("hall", "leave", beta.site.realm)
     assert alpha.api.post("/api/partners/join", right).status == 403
 
 
-def test_an_invitation_that_was_withdrawn_or_replaced_is_refused(realms: TwoRealms):
+def test_a_withdrawn_or_replaced_invitation_is_refused(realms: TwoRealms):
     alpha, beta = realms.alpha, realms.beta
     first, _ = invited(alpha, beta)
     second, _ = invited(alpha, beta)
@@ -168,8 +168,8 @@ def test_an_invitation_that_was_withdrawn_or_replaced_is_refused(realms: TwoReal
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can cut the wire")
-def test_two_invitations_that_cross_make_one_partnership(realms: TwoRealms):
-    """Each owner accepts the other's while neither gateway can tell the other one."""
+def test_two_crossing_invitations_make_one_partnership(realms: TwoRealms):
+    """Each owner accepts the other's invitation while the gateways can't reach each other."""
     alpha, beta = realms.alpha, realms.beta
     links = {alpha: invited(beta, alpha)[0], beta: invited(alpha, beta)[0]}
     signing = {
@@ -190,7 +190,7 @@ def test_two_invitations_that_cross_make_one_partnership(realms: TwoRealms):
     eventually(lambda: partner(beta, alpha)["state"] == "ended")
 
 
-def test_what_is_no_partner_is_refused(realms: TwoRealms):
+def test_addresses_and_realms_that_are_no_partner_are_refused(realms: TwoRealms):
     alpha, beta = realms.alpha, realms.beta
     alpha.owner.refused("hall", "invite", alpha.site.origin, words="this realm itself")
     nobody = f"https://{beta.site.host}:9"
@@ -205,11 +205,11 @@ def test_what_is_no_partner_is_refused(realms: TwoRealms):
     assert (reply.status, reply.json["code"]) == (403, "not-partner")
 
 
-def test_a_bundle_that_is_swapped_changes_nothing(joined: TwoRealms):
+def test_a_replaced_bundle_is_not_accepted(joined: TwoRealms):
     alpha, beta = joined.alpha, joined.beta
     before = look(alpha, beta)
     beta.kill()
-    # Another authority under the same name, address and log: as if somebody held the web server.
+    # A new authority with the same name, address and log, as an attacker on the web server could make it.
     whole = beta.folder / "whole"
     shutil.copytree(beta.data, whole)
     with sqlite3.connect(beta.data / "hallway.db") as database:
@@ -220,10 +220,10 @@ def test_a_bundle_that_is_swapped_changes_nothing(joined: TwoRealms):
     assert "no authority in common" in after["problem"]
     assert after["bundle"] == before["bundle"]
     assert after["state"] == "active"
-    # Whom the new authority vouches for is not believed either.
+    # Alpha does not accept certificates of the new authority either.
     assert look(beta, alpha)["problem"] is not None
     beta.kill()
-    # A realm that was set up anew has another log, too.
+    # A realm that was set up anew also has another log.
     beta.start(beta.folder / "anew")
     after = look(alpha, beta)
     assert "its log has another key" in after["problem"]
@@ -237,9 +237,9 @@ def test_a_bundle_that_is_swapped_changes_nothing(joined: TwoRealms):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a name over")
-def test_who_holds_a_partners_name_adds_no_authority(joined: TwoRealms, tmp_path: Path):
-    """Somebody answers at beta's address with a good certificate, beta's own description and its
-    own authority, and one of theirs beside it."""
+def test_an_attacker_with_a_partners_name_can_not_add_an_authority(joined: TwoRealms, tmp_path: Path):
+    """The attacker answers at beta's address with a valid web certificate and beta's own description. Its
+    bundle has beta's authority and one of the attacker's."""
     alpha, beta = joined.alpha, joined.beta
     before = look(alpha, beta)
     web = tmp_path / "web"
@@ -293,7 +293,7 @@ def test_a_partner_that_is_away_keeps_its_bundle(joined: TwoRealms):
     eventually(lambda: look(alpha, beta)["problem"] is None)
 
 
-def test_leaving_takes_back_what_was_shared_and_tells_the_other(realms: TwoRealms):
+def test_leaving_ends_the_shares_and_tells_the_partner(realms: TwoRealms):
     alpha, beta = realms.alpha, realms.beta
     realms.join()
     realms.share(RIGHTS)
@@ -310,10 +310,10 @@ def test_leaving_takes_back_what_was_shared_and_tells_the_other(realms: TwoRealm
     eventually(lambda: partner(alpha, beta)["state"] == "ended")
     told = partner(alpha, beta)
     assert (told["ended_by"], told["shared"]) == ("them", [])
-    # Joined again they begin with nothing.
+    # After they join again, nothing is shared.
     realms.join()
     assert partner(alpha, beta)["shared"] == []
-    # Alpha leaves while beta is away, and tells it when it is back.
+    # Alpha leaves while beta is away, and tells beta later.
     beta.kill()
     alpha.owner.run("hall", "leave", beta.site.realm)
     beta.start(beta.data)
@@ -323,11 +323,10 @@ def test_leaving_takes_back_what_was_shared_and_tells_the_other(realms: TwoRealm
     assert partner(beta, alpha)["ended_by"] == "them"
 
 
-def test_a_partners_gateway_gets_no_further_than_its_own_matters(
+def test_a_self_signed_gateway_certificate_is_refused_in_tls(
     joined: TwoRealms, tmp_path: Path
 ):
-    """What a person of beta shows opens nothing of alpha's that is for gateways, and a stranger's
-    certificate ends in TLS."""
+    """The certificate has the name of beta's gateway, but beta's authority did not sign it."""
     alpha, beta = joined.alpha, joined.beta
     own = tmp_path / "own"
     made = beta.site.run(
@@ -343,11 +342,11 @@ def test_a_partners_gateway_gets_no_further_than_its_own_matters(
     asked = beta.site.run(
         "curl", "-sS", "--insecure", "--cert", f"{own}.pem", "--key", f"{own}.key", address
     )
-    # No answer at all, not even a refusal in HTTP.
+    # The connection ends without an HTTP answer.
     assert (asked.returncode != 0, asked.stdout) == (True, ""), asked
 
 
-def test_what_was_signed_is_checked_without_a_gateway(joined: TwoRealms, tmp_path: Path):
+def test_the_evidence_of_a_partnership_holds_without_a_gateway(joined: TwoRealms, tmp_path: Path):
     alpha, beta = joined.alpha, joined.beta
     for here, there in [(alpha, beta), (beta, alpha)]:
         row = partner(here, there)

@@ -1,5 +1,5 @@
-"""A realm's own authority is replaced while somebody of another organisation is inside and an agent
-is connected; and withdrawn at once, when its key leaked."""
+"""A realm replaces its own authority while a visitor is inside and an agent is connected; then it withdraws
+an authority at once, because its key leaked."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ def event(name: str) -> re.Pattern[str]:
 
 @pytest.fixture
 def realms(tmp_path: Path) -> Iterator[TwoRealms]:
-    # Certificates of seconds at home, so that they are renewed while somebody looks.
+    # Home's certificates last seconds, so that they are renewed during the test.
     made = TwoRealms(tmp_path, store("data", tmp_path / "files"), "certificate_seconds = 30\n")
     made.alpha.api.act("hall.create", hall=HALL, title="The laboratory")
     made.join()
@@ -34,7 +34,7 @@ def realms(tmp_path: Path) -> Iterator[TwoRealms]:
 
 @pytest.fixture
 def agent(realms: TwoRealms, tmp_path: Path) -> Iterator[Program]:
-    """An agent of alpha's hall, and the echo that it offers."""
+    """An agent of alpha's hall, with an echo service."""
     alpha, port = realms.alpha, free_port()
     echo = subprocess.Popen([*alpha.site.within, "python3", "-c", ECHO, str(port)])
     config = tmp_path / "hall-agent.toml"
@@ -52,19 +52,19 @@ def agent(realms: TwoRealms, tmp_path: Path) -> Iterator[Program]:
 
 
 def stages(organisation: Organisation) -> dict[str, str]:
-    """Its own authorities, by what they are there for."""
+    """The fingerprints of the realm's own authorities, by stage."""
     rows = organisation.owner.json("hall", "authorities")
     return {row["stage"]: row["sha256"] for row in rows}
 
 
 def published(organisation: Organisation) -> tuple[int, set[str]]:
-    """The sequence number of its bundle, and its authorities."""
+    """The sequence number of the realm's bundle, and the fingerprints of its authorities."""
     bundle = organisation.api.get("/api/hall/bundle").expect()
     ders = [b64decode(key["x5c"][0]) for key in bundle["keys"]]
     return bundle["spiffe_sequence"], {hashlib.sha256(der).hexdigest() for der in ders}
 
 
-def test_nobody_notices_that_an_authority_was_replaced(realms: TwoRealms, agent: Program):
+def test_visitors_and_agents_stay_while_an_authority_is_replaced(realms: TwoRealms, agent: Program):
     alpha, beta = realms.alpha, realms.beta
     ada = beta.person("Ada")
     opened = ada.open("--for", "10m", hall=f"{alpha.site.realm}/{HALL}")
@@ -82,7 +82,7 @@ def test_nobody_notices_that_an_authority_was_replaced(realms: TwoRealms, agent:
     assert (after["signing"], after["retiring"]) == (before["next"], before["signing"])
     grown, bundle = published(alpha)
     assert grown > number and bundle == set(after.values())
-    # Beta follows, and its people stay inside; what is opened now is as good.
+    # Beta takes the new bundle. Its people stay inside and can open the hall anew.
     row = look(beta, alpha)
     assert (row["problem"], row["bundle"]["sequence"]) == (None, grown)
     assert look(alpha, beta)["problem"] is None
@@ -92,9 +92,9 @@ def test_nobody_notices_that_an_authority_was_replaced(realms: TwoRealms, agent:
     talk.stdin.flush()
     assert talk.stdout.readline() == "on\n"
     assert ada.run("ls", f"{alpha.site.realm}/{HALL}:data", "--json").stdout
-    # Not twice in a day: the one that is next now is not known to everybody.
+    # A second rotation within a day is refused, because partners may not know the next authority yet.
     alpha.owner.refused("hall", "rotate", words="not everybody knows the next authority before")
-    # The agent connects again under the new authority's listener.
+    # The agent connects again, to a listener whose certificate the new authority signed.
     alpha.restart()
     agent.wait_for(event("lost"))
     agent.wait_for(event("connected"))
@@ -108,7 +108,7 @@ def test_nobody_notices_that_an_authority_was_replaced(realms: TwoRealms, agent:
 
 
 def withdrawn(realms: TwoRealms, agent: Program) -> None:
-    """A key of alpha's leaked."""
+    """Alpha withdraws its authority at once, as if the authority's key had leaked."""
     alpha, beta = realms.alpha, realms.beta
     gus = alpha.person("Gus")
     alpha.api.act("hall.admit", hall=HALL, guest={"person": gus.id}, rights=["read:data"])
@@ -118,20 +118,20 @@ def withdrawn(realms: TwoRealms, agent: Program) -> None:
     assert "Invite agents again" in said, said
     after = stages(alpha)
     assert set(after) == {"signing", "next"} and after["signing"] == before["next"]
-    # What the old one signed is refused, of guests and agents alike.
+    # Certificates of the old authority are refused, for guests and for agents.
     inside.wait_for("ended")
     assert inside.process.wait(30) == 1
-    # The agent was not told of the one that signs now, and takes nobody else for its gateway.
+    # The agent does not know the authority that signs now, so it refuses the gateway.
     agent.wait_for(re.compile("is not the hall's gateway"))
     assert agent.process.wait(30) == 1
-    # Beta knew the next one, so it follows; and whoever opens anew is in.
+    # Beta knew the next authority, so it follows. People can open the hall again.
     assert look(beta, alpha)["problem"] is None
     assert partner(beta, alpha)["bundle"]["sequence"] == published(alpha)[0]
     beta.people[-1].run("ls", f"{alpha.site.realm}/{HALL}:data")
     gus.run("ls", f"{HALL}:data")
 
 
-#: Talks with the echo, and goes on when it is told to.
+#: Talks with the echo service: one word for each line of standard input.
 TALK = """
 import socket, sys
 stream = socket.create_connection((sys.argv[1], int(sys.argv[2])))

@@ -1,4 +1,4 @@
-"""Other people's TLS at the hall listener: whom it takes, whom it sends away, and who it is."""
+"""TLS of other projects at the hall listener: the certificates that it accepts and refuses."""
 
 import datetime
 import json
@@ -30,7 +30,7 @@ URIS = x509.UniformResourceIdentifier
 
 @dataclass
 class Pass:
-    """A grant opened through the API, with a key that is Python's own, as PEM files."""
+    """A grant opened through the API, with a key made in Python, as PEM files."""
 
     grant: dict
     certificate: Path
@@ -104,20 +104,20 @@ def test_curl_goes_in_with_the_certificate(realm: Realm, ida: Person, entry: Pas
     assert json.loads(refused.stdout)["status"] == 403
 
 
-BIG = 16 * 1024 * 1024
+BIG_BYTES = 16 * 1024 * 1024
 
 
 def put_at_once(stream: socket.socket, path: str) -> str:
-    """What somebody hears who sends all of a file before listening."""
-    head = f"PUT {path} HTTP/1.1\r\nHost: hall\r\nContent-Length: {BIG}\r\nConnection: close\r\n\r\n"
-    stream.sendall(head.encode() + bytes(BIG))
+    """Sends a whole file before it reads, and returns the answer."""
+    head = f"PUT {path} HTTP/1.1\r\nHost: hall\r\nContent-Length: {BIG_BYTES}\r\nConnection: close\r\n\r\n"
+    stream.sendall(head.encode() + bytes(BIG_BYTES))
     got = b""
     while piece := stream.recv(65536):
         got += piece
     return got.decode()
 
 
-def test_who_sends_all_of_it_first_hears_the_refusal(realm: Realm, entry: Pass):
+def test_a_client_that_sends_before_it_reads_gets_the_refusal(realm: Realm, entry: Pass):
     context = ssl.create_default_context(cafile=entry.bundle)
     context.load_cert_chain(entry.certificate, entry.key)
     with socket.create_connection(("127.0.0.1", realm.gateway.hall_port), timeout=60) as plain:
@@ -131,11 +131,11 @@ def test_who_sends_all_of_it_first_hears_the_refusal(realm: Realm, entry: Pass):
 
 
 @pytest.mark.parametrize("protocol", ["--http1.1", "--http2"])
-def test_curl_is_told_why_a_large_file_is_refused(
+def test_curl_gets_the_reason_why_a_large_file_is_refused(
     realm: Realm, entry: Pass, protocol: str, tmp_path: Path
 ):
     large = tmp_path / "large"
-    large.write_bytes(bytes(BIG))
+    large.write_bytes(bytes(BIG_BYTES))
     for expects in ["Expect:", "Expect: 100-continue"]:
         refused = curl(
             realm, entry, "/files/data/new", protocol, "--upload-file", str(large), "--header", expects
@@ -144,7 +144,7 @@ def test_curl_is_told_why_a_large_file_is_refused(
         assert json.loads(refused.stdout)["code"] == "not-granted"
 
 
-def test_the_certificate_says_who_it_is_and_where_it_came_from(ida: Person, entry: Pass):
+def test_the_certificate_names_the_person_and_the_evidence(ida: Person, entry: Pass):
     leaf = entry.leaf
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [name.value for name in names] == [f"spiffe://localhost/person/{ida.id}"]
@@ -155,7 +155,7 @@ def test_the_certificate_says_who_it_is_and_where_it_came_from(ida: Person, entr
     assert lasts <= datetime.timedelta(minutes=15)
 
 
-def test_openssl_takes_the_chain_for_a_client_and_for_nothing_else(entry: Pass):
+def test_openssl_accepts_the_chain_for_clients_only(entry: Pass):
     def verify(purpose: str) -> int:
         return subprocess.run(
             ["openssl", "verify", "-CAfile", entry.bundle, "-purpose", purpose, entry.certificate],
@@ -166,7 +166,7 @@ def test_openssl_takes_the_chain_for_a_client_and_for_nothing_else(entry: Pass):
     assert verify("sslserver") != 0
 
 
-def test_openssl_sees_tls_1_3_and_nothing_older(realm: Realm, entry: Pass):
+def test_the_listener_speaks_tls_1_3_only(realm: Realm, entry: Pass):
     def connect(version: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             ["openssl", "s_client", "-connect", f"127.0.0.1:{realm.gateway.hall_port}", version,
@@ -181,7 +181,7 @@ def test_openssl_sees_tls_1_3_and_nothing_older(realm: Realm, entry: Pass):
 
 
 def forged(folder: Path, name: str) -> Pass:
-    """A certificate of the right form by an authority that nobody asked."""
+    """A certificate of the right form, self-signed."""
     folder.mkdir()
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -204,7 +204,7 @@ def forged(folder: Path, name: str) -> Pass:
 
 
 def talk(realm: Realm, entry: Pass | None, bundle: Path) -> bytes:
-    """What Python's TLS gets as an answer; an alert raises."""
+    """The answer that Python's TLS gets; an alert raises an exception."""
     context = ssl.create_default_context(cafile=bundle)
     if entry:
         context.load_cert_chain(entry.certificate, entry.key)
@@ -218,7 +218,7 @@ def talk(realm: Realm, entry: Pass | None, bundle: Path) -> bytes:
             return got
 
 
-def test_strangers_are_sent_away_in_the_handshake(
+def test_strangers_are_refused_in_the_handshake(
     realm: Realm, ida: Person, entry: Pass, tmp_path: Path
 ):
     assert talk(realm, entry, entry.bundle).startswith(b"HTTP/1.1 200")

@@ -1,4 +1,4 @@
-"""Somebody of one organisation enters a hall of another, which runs apart, by one touch at home."""
+"""A person of one organisation enters a hall of another one, by one touch at home."""
 
 import json
 import os
@@ -11,12 +11,12 @@ from hall_place import HALL, Guest, Open, free_port, service, store
 from two_realms import Organisation, TwoRealms
 
 RIGHTS = ["read:data", "write:data", "connect:echo"]
-# Root gives each organisation a network of its own, and names of their own.
+# As root each organisation has a network with its own names.
 REALM = "alpha.example" if os.geteuid() == 0 else "alpha.localhost"
 HOME = REALM.replace("alpha", "beta")
 THERE = f"{REALM}/{HALL}"
 
-#: A service that sends back what it gets, run inside a place.
+#: An echo service, run in an organisation's network.
 ECHO = """
 import socket, sys, threading
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -28,7 +28,7 @@ while True:
     threading.Thread(target=echo, args=(server.accept()[0],), daemon=True).start()
 """
 
-#: Sends a byte and reads it back, then says so, then waits for the end.
+#: Sends a byte and reads it back, prints a line, then waits for the end of the stream.
 TALK = """
 import socket, sys
 stream = socket.create_connection((sys.argv[1], int(sys.argv[2])))
@@ -46,7 +46,7 @@ print("cut", flush=True)
 @pytest.fixture(scope="module")
 def realms(tmp_path_factory) -> Iterator[TwoRealms]:
     folder = tmp_path_factory.mktemp("realms")
-    # The port is agreed on before there is a namespace in which to listen.
+    # The port is chosen before the network namespaces exist.
     port = free_port()
     made = TwoRealms(folder, store("data", folder / "files") + service("echo", port))
     echo = subprocess.Popen([*made.alpha.site.within, "python3", "-c", ECHO, str(port)])
@@ -78,7 +78,7 @@ class Talk:
         assert self.process.stdout.readline() == "talking\n"
 
     def is_cut(self) -> bool:
-        """Whether it ends, though nobody here ended it."""
+        """Whether the other side ends the stream."""
         ended = self.process.stdout.readline() == "cut\n"
         assert self.process.wait(30) == 0
         return ended
@@ -115,12 +115,12 @@ def test_stock_tools_work_over_the_local_port(realms, ada: Guest, tmp_path: Path
     copied = beta.site.run("rclone", "copy", "--config", "/dev/null", remote, tmp_path / "got")
     assert copied.returncode == 0, copied.stderr
     assert (tmp_path / "got" / "for-tools.txt").read_text() == "tools"
-    # A command needs no touch while it is open.
+    # While the hall is open, a command needs no touch.
     before = beta.log_size()
     ada.run("ls", f"{THERE}:data")
     assert beta.log_size() == before
     talk = Talk(ada, opened)
-    # Who is inside is shown where the hall is, with where they are at home.
+    # Each gateway shows the grant: the host with the visitor's home, the home with the host.
     [grant] = [row for row in alpha.grants() if not row["ended_ms"]]
     assert (grant["home"], grant["name"]) == (HOME, "Ada")
     [grant] = [row for row in beta.grants() if not row["ended_ms"]]
@@ -130,7 +130,7 @@ def test_stock_tools_work_over_the_local_port(realms, ada: Guest, tmp_path: Path
     assert all(row["ended_ms"] for row in alpha.grants() + beta.grants())
 
 
-def test_what_was_not_shared_does_not_open(realms, ada: Guest):
+def test_only_shared_rights_can_be_opened(realms, ada: Guest):
     words = f"ask an owner of {REALM}"
     ada.refused("open", THERE, "--rights", "delete:data", words=words)
     ada.refused("open", f"{REALM}/cellar", words="not admitted")
@@ -156,7 +156,7 @@ def suspended(alpha: Organisation, beta: Organisation, guest: Guest, opened: Ope
 
 
 @pytest.mark.parametrize("end", [by_host, dismissed, by_home, suspended])
-def test_each_side_can_end_it_within_seconds(realms, end):
+def test_each_side_can_end_a_visit_within_seconds(realms, end):
     alpha, beta = realms.alpha, realms.beta
     guest = beta.person(f"Bob-{end.__name__}")
     opened = guest.open(hall=THERE)
@@ -169,24 +169,24 @@ def test_each_side_can_end_it_within_seconds(realms, end):
     realms.share(RIGHTS)
 
 
-def test_either_gateway_may_be_killed_and_started_again(realms, ada: Guest):
+def test_a_visit_survives_a_kill_of_either_gateway(realms, ada: Guest):
     alpha, beta = realms.alpha, realms.beta
     opened = ada.open(hall=THERE)
-    # Home may be away for a while: the host has all that it needs.
+    # The host needs nothing from the home gateway for a while.
     beta.kill()
     talk = Talk(ada, opened)
     beta.start(beta.data)
     alpha.kill()
     assert talk.is_cut()
     alpha.start(alpha.data)
-    # The grant is there again.
+    # The host still has the grant.
     talk = Talk(ada, opened)
     opened.close()
     assert talk.is_cut()
 
 
-def test_the_evidence_holds_without_anybody(realms, ada: Guest, tmp_path: Path):
-    """The host has what the visitor signed, and anybody can check it."""
+def test_the_evidence_of_a_visit_holds_without_a_gateway(realms, ada: Guest, tmp_path: Path):
+    """The host has the visitor's evidence, and anybody can check it."""
     alpha, beta = realms.alpha, realms.beta
     opened = ada.open(hall=THERE)
     evidence = opened.doors["evidence"]
@@ -194,8 +194,8 @@ def test_the_evidence_holds_without_anybody(realms, ada: Guest, tmp_path: Path):
     for realm in [alpha, beta]:
         seen = realm.api.get(f"/api/evidence/{evidence}").expect()
         assert f"open the hall “lab” of {REALM} to Ada (member at home)" in seen["sentence"]
-    # The host hands out what it was brought, and what it pinned when the realms joined. Who allowed
-    # Ada's key is home's to say.
+    # The host gives the evidence of the visit, and the trust file that it pinned when the realms joined. Only
+    # the home realm can show who allowed Ada's key.
     home, host = (beta, "/api/trust"), (alpha, f"/api/partners/{HOME}/trust")
     for (realm, path), options in [(home, ()), (host, ("--without-chain",))]:
         trust, visit = tmp_path / "beta.json", tmp_path / "visit.evidence"
@@ -212,7 +212,7 @@ def test_the_evidence_holds_without_anybody(realms, ada: Guest, tmp_path: Path):
             assert ada.try_to(*command).returncode == 1
         else:
             assert shown == ["invited", "set_up"] and "missing" not in report
-    # Not one byte of it may differ, nor may it be somebody else's log.
+    # A changed byte is refused, and so is the trust file of another log.
     changed = bytearray(visit.read_bytes())
     changed[len(changed) // 3] ^= 1
     visit.write_bytes(changed)

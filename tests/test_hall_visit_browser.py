@@ -1,4 +1,4 @@
-"""Somebody uses the files of another organisation in a browser, after a touch at home."""
+"""A person uses the files of another organisation in a browser, after a touch at home."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_a_partners_files_are_used_in_a_browser(
     share(ada, "read:data write:data delete:data connect:db")
     page = ben.page
 
-    # From what partners share to the files, by one touch at home.
+    # From the list of partners' halls to the files, by one touch at home.
     ben.open("/halls")
     ben.keep("40-halls-with-partner")
     page.get_by_role("link", name="alpha.localhost").click()
@@ -56,7 +56,7 @@ def test_a_partners_files_are_used_in_a_browser(
     ben.keep("42-files-of-partner-phone")
     page.set_viewport_size(DESKTOP)
 
-    # Each side sees it, and the host ends it.
+    # Both gateways show the visit, and the host ends it.
     ben.open("/halls")
     expect(page.get_by_role("link", name="alpha.localhost/backups")).to_be_visible()
     ben.keep("43-open-at-partners")
@@ -74,7 +74,7 @@ def test_a_partners_files_are_used_in_a_browser(
 
     assert not ada.faults, ada.faults
 
-    # A partner that is away is said to be.
+    # If the partner is away, the page says so.
     assert offices[0].stop() == 0
     answer = page.goto(f"{ben.origin}/partners/alpha.localhost/halls")
     assert answer.status == 502

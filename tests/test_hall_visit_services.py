@@ -1,4 +1,4 @@
-"""A database of one organisation, reached by stock psql from another one, over one touch at home."""
+"""psql of one organisation reaches a database of another one, by one touch at home."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ SUM = "select sum(n) from generate_series(1, 100000) n"
 
 @pytest.fixture
 def realms(tmp_path: Path) -> Iterator[TwoRealms]:
-    # The port is agreed on before there is a namespace in which to listen.
+    # The port is chosen before the network namespaces exist.
     port = free_port()
     made = TwoRealms(tmp_path, service("db", port))
     try:
@@ -41,13 +41,13 @@ def test_psql_reaches_a_partners_database(realms: TwoRealms):
 
     asked = psql(SUM)
     assert (asked.stdout.strip(), asked.returncode) == ("5000050000", 0), asked.stderr
-    # Both ways, in one session, and kept for the next.
+    # Data goes both ways in one session, and a later session finds it.
     kept = psql("create table sample (n int, words text)",
                 "insert into sample select n, repeat('x', 1000) from generate_series(1, 5000) n",
                 "select count(*), sum(length(words)) from sample")  # fmt: skip
     assert kept.stdout.splitlines()[-1] == "5000|5000000", kept.stdout + kept.stderr
     assert psql("select max(n) from sample").stdout.strip() == "5000"
-    # Alpha ends it, and the database is out of reach.
+    # Alpha ends the grant, and psql can't reach the database any more.
     grant = next(grant for grant in alpha.grants() if grant["hall"] == HALL)
     alpha.api.act("hall.end", grant=grant["id"])
     opened.wait_for("ended")

@@ -1,5 +1,5 @@
-"""Files of a hall, judged by others: litmus, the conformance suite of WebDAV, rclone and cadaver, over the
-local port of `hallway open`: in a folder, in a bucket, and in a folder behind an agent."""
+"""Files of a hall, with programs of other projects: litmus, the conformance suite of WebDAV, rclone and
+cadaver, over the local port of `hallway open`: in a folder, in a bucket, and behind an agent."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def bea(realm: Realm, agent: Program) -> Guest:
 
 @pytest.fixture(scope="module")
 def beside(bea: Guest) -> Iterator[Open]:
-    """The same hall, opened by somebody else."""
+    """The same hall, opened by another guest."""
     running = bea.open()
     yield running
     running.close()
@@ -85,7 +85,7 @@ class Answer:
 
 
 def ask(opened: Open, method: str, path: str, body=None, **headers: str) -> Answer:
-    """A request to the local port, with bytes or chunks; `if_match` becomes `If-Match`."""
+    """A request to the local port, with bytes or chunks as its body; `if_match` becomes `If-Match`."""
     request = urllib.request.Request(opened.files + path, method=method, data=body)
     request.add_header("Authorization", f"Bearer {opened.password}")
     for name, value in headers.items():
@@ -99,7 +99,7 @@ def ask(opened: Open, method: str, path: str, body=None, **headers: str) -> Answ
 
 @pytest.mark.parametrize("name", STORES)
 @pytest.mark.parametrize("suite", ["basic", "copymove", "props", "locks", "http"])
-def test_litmus_passes_whole(opened: Open, tmp_path: Path, name: str, suite: str):
+def test_litmus_passes_without_skips(opened: Open, tmp_path: Path, name: str, suite: str):
     done = subprocess.run(
         ["litmus", f"{opened.files}{name}/", "hall", opened.password],
         env={**os.environ, "TESTS": suite}, cwd=tmp_path, capture_output=True, text=True, timeout=300,
@@ -111,7 +111,7 @@ def test_litmus_passes_whole(opened: Open, tmp_path: Path, name: str, suite: str
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_a_condition_is_judged_whatever_the_method(opened: Open, name: str):
+def test_conditions_hold_for_every_method(opened: Open, name: str):
     def at(path: str) -> str:
         return f"{name}/conditions/{path}"
 
@@ -162,7 +162,7 @@ def test_a_condition_is_judged_whatever_the_method(opened: Open, name: str):
     for condition in holding:
         answer = ask(opened, "COPY", at("folder"), destination=to, overwrite="T", **condition)
         assert answer.status in (201, 204), (condition, answer.body)
-    # A folder takes the place of a folder, whole.
+    # A copied folder replaces the whole target folder.
     assert ask(opened, "PUT", at("to/surplus"), b"x").status == 201
     assert ask(opened, "COPY", at("folder"), destination=to, overwrite="F").status == 412
     assert ask(opened, "COPY", at("folder"), destination=to, overwrite="T").status == 204
@@ -172,7 +172,7 @@ def test_a_condition_is_judged_whatever_the_method(opened: Open, name: str):
 
 @pytest.mark.parametrize("name", STORES)
 def test_rclone_sync_copies_nothing_the_second_time(opened: Open, tmp_path: Path, name: str):
-    # A bucket keeps no times, which rclone asks for where the other side is an ownCloud.
+    # A bucket stores no modification times. rclone asks for them if the server is an ownCloud.
     for vendor in ["other"] if name == "cloud" else ["other", "owncloud"]:
         remote = f":webdav,url='{opened.files}{name}/',bearer_token='{opened.password}',vendor={vendor}:"
         top = f"sync {vendor}"
@@ -198,7 +198,7 @@ def test_rclone_sync_copies_nothing_the_second_time(opened: Open, tmp_path: Path
         changed = here / "a 1" / "ü1#?%.bin"
         changed.write_bytes(b"changed, and of another length")
         (here / "a 2" / "ü2#?%.bin").unlink()
-        # Before 1.63 rclone asks the other side to copy and not to overwrite (rclone #6964).
+        # Before version 1.63 rclone asks the server to copy without overwriting (rclone #6964).
         for source, target in [
             (here, f"{remote}{top}/one"),
             (f"{remote}{top}/one", f"{remote}{top}/two"),
@@ -210,7 +210,7 @@ def test_rclone_sync_copies_nothing_the_second_time(opened: Open, tmp_path: Path
 
 
 def sync(source: Path | str, target: Path | str, *arguments: str) -> int:
-    """How many files rclone copied; nothing may fail."""
+    """Runs rclone sync, which must succeed. Returns the number of files copied."""
     done = subprocess.run(
         ["rclone", "--config", "/dev/null", "sync", str(source), str(target), "--create-empty-src-dirs",
          "--use-json-log", "--verbose", "--retries", "1", *arguments],
@@ -231,7 +231,7 @@ def times(root: Path) -> dict[str, int]:
     return {str(path.relative_to(root)): int(path.stat().st_mtime) for path in files}
 
 
-def test_properties_of_others_stay_with_the_file_behind_an_agent(opened: Open, place: Path):
+def test_foreign_properties_stay_with_a_file_behind_an_agent(opened: Open, place: Path):
     assert ask(opened, "PUT", "scans/said", b"x").status == 201
     update = (
         b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><who xmlns="urn:x">&lt;Ada&gt;</who>'
@@ -246,7 +246,7 @@ def test_properties_of_others_stay_with_the_file_behind_an_agent(opened: Open, p
 
 
 def listed(opened: Open, folder: str) -> set[str]:
-    """What a folder has in it, by the list of WebDAV."""
+    """The names in a folder, from WebDAV's list."""
     answer = ask(opened, "PROPFIND", folder, depth="1")
     assert answer.status == 207, answer.body
     places = re.findall("<D:href>/files/([^<]*)</D:href>", answer.body.decode())
@@ -254,7 +254,7 @@ def listed(opened: Open, folder: str) -> set[str]:
     return {place.removeprefix(folder) for place in places[1:]}
 
 
-def test_objects_whose_keys_no_file_can_have_are_left_out(
+def test_objects_with_impossible_file_names_are_left_out(
     bucket: ObjectStore, ada: Guest, opened: Open, tmp_path: Path
 ):
     odd = ["odd/a//b", "odd/./c", "odd/tab\tname", "../out", "nul\x01x"]
@@ -286,10 +286,10 @@ def test_objects_whose_keys_no_file_can_have_are_left_out(
     assert not [key for key in bucket.names() if key.startswith(("odd", "even"))]
 
 
-def test_folders_that_other_programs_made_in_a_bucket_are_no_files(
+def test_folder_objects_of_other_programs_are_shown_as_folders(
     bucket: ObjectStore, opened: Open, tmp_path: Path
 ):
-    """The console of S3, Cyberduck and s3fs make `photos/`, an object of no bytes."""
+    """S3 consoles, Cyberduck and s3fs represent a folder by an empty object `photos/`."""
     for key in ["photos/", "photos/a.jpg", "photos/sub/", "empty/"]:
         bucket.s3.put_object(Bucket=bucket.bucket, Key=key, Body=b"" if key[-1] == "/" else b"x")
     assert listed(opened, "cloud/") >= {"photos/", "empty/"}
@@ -315,7 +315,7 @@ def test_folders_that_other_programs_made_in_a_bucket_are_no_files(
     assert below("empty", "pics", "again") == set()
 
 
-def test_a_program_that_begins_at_the_top_finds_every_store(opened: Open):
+def test_the_top_folder_lists_every_store(opened: Open):
     assert listed(opened, "") == {f"{name}/" for name in STORES}
     assert ask(opened, "PUT", "data/top", b"x").status == 201
     remote = f":webdav,url='{opened.files}',bearer_token='{opened.password}',vendor=other:"
@@ -332,7 +332,7 @@ def test_a_program_that_begins_at_the_top_finds_every_store(opened: Open):
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_requests_are_read_as_clients_write_them(opened: Open, name: str):
+def test_unusual_requests_of_clients_are_accepted(opened: Open, name: str):
     folder = f"{name}/as-written"
     assert ask(opened, "MKCOL", folder, iter(()), transfer_encoding="chunked").status == 201
     assert ask(opened, "MKCOL", f"{folder}/x", iter([b"x"]), transfer_encoding="chunked").status == 415
@@ -366,7 +366,7 @@ def test_requests_are_read_as_clients_write_them(opened: Open, name: str):
     assert ask(opened, "DELETE", folder).status == 204
 
 
-def test_times_before_1970_go_there_and_back(ada: Guest, place: Path, tmp_path: Path):
+def test_times_before_1970_are_kept(ada: Guest, place: Path, tmp_path: Path):
     old, begin = tmp_path / "old", tmp_path / "begin"
     for file, time in [(old, -86_400.5), (begin, 0)]:
         file.write_bytes(b"x")
@@ -378,7 +378,7 @@ def test_times_before_1970_go_there_and_back(ada: Guest, place: Path, tmp_path: 
     shown = {line["name"]: line.get("modified_ms") for line in ada.json("ls", f"{HALL}:data")}
     assert (shown["old"], shown["begin"]) == (-86_400_500, 0)
     assert "1969" in ada.run("ls", f"{HALL}:data/old").stdout
-    # In a pack, too.
+    # The same in a pack of files.
     (tmp_path / "many").mkdir()
     for file in [old, begin]:
         file.rename(tmp_path / "many" / file.name)
@@ -395,19 +395,19 @@ LOCK = (
 
 
 def lock(opened: Open, path: str, status: int = 200, depth: str = "0") -> str:
-    """Takes a lock; gives its token between angle brackets."""
+    """Takes a lock, and returns its token in angle brackets."""
     answer = ask(opened, "LOCK", path, LOCK, depth=depth, timeout="Second-600")
     assert answer.status == status, answer.body
     return answer.headers["Lock-Token"]
 
 
 def named(path: str, answer: Answer) -> bool:
-    """Whether a refusal names `path` as what is locked, at the port that was asked."""
+    """Whether the refusal names `path`, at the port that was asked, as the locked file."""
     return f"<D:lock-token-submitted><D:href>/files/{path}</D:href>" in answer.body.decode()
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_a_lock_keeps_others_out_on_every_way(
+def test_a_lock_refuses_changes_by_others(
     opened: Open, beside: Open, bea: Guest, tmp_path: Path, name: str
 ):
     top = f"{name}/locked"
@@ -439,7 +439,7 @@ def test_a_lock_keeps_others_out_on_every_way(
     above = ask(beside, "LOCK", top, LOCK, depth="infinity")
     assert above.status == 207 and b"424 Failed Dependency" in above.body
 
-    # Commands are told the same, in a sentence, also where many files go in a pack.
+    # Commands report the lock in a sentence, also for a pack of files.
     (tmp_path / "file").write_bytes(b"two")
     (tmp_path / "new").write_bytes(b"two")
     bea.refused("put", "--force", tmp_path / "file", f"{HALL}:{top}/file", words="is locked")
@@ -467,9 +467,9 @@ def test_locks_end_with_their_grant(ada: Guest, realm: Realm, beside: Open):
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_office_programs_find_what_they_need(opened: Open, name: str):
-    """As Windows and its programs ask: they write only where the server says class 2, make a file by
-    locking it, and send the token with everything."""
+def test_windows_office_programs_can_write(opened: Open, name: str):
+    """Windows and its programs write only if the server says class 2. They make a file by locking it, and send
+    the lock token with every request."""
     path = f"{name}/Report.docx"
     options = ask(opened, "OPTIONS", f"{name}/")
     assert "2" in options.headers["DAV"] and "LOCK" in options.headers["Allow"]
@@ -492,8 +492,8 @@ def test_office_programs_find_what_they_need(opened: Open, name: str):
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_finder_finds_what_it_needs(opened: Open, name: str):
-    """As macOS asks: an empty file, its lock, its content, and its times."""
+def test_macos_finder_can_write(opened: Open, name: str):
+    """macOS sends an empty file, its lock, its content, and its times."""
     path = f"{name}/finder.txt"
     assert ask(opened, "PUT", path, b"").status == 201
     token = lock(opened, path)
@@ -513,14 +513,14 @@ def test_finder_finds_what_it_needs(opened: Open, name: str):
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_cadaver_locks_what_it_edits(opened: Open, tmp_path: Path, name: str):
+def test_cadaver_locks_the_file_that_it_edits(opened: Open, tmp_path: Path, name: str):
     assert ask(opened, "PUT", f"{name}/edited.txt", b"one\n").status == 201
     place = opened.files.removeprefix("http://").split("/")[0].split(":")[0]
     netrc = tmp_path / ".netrc"
     netrc.write_text(f"machine {place} login hall password {opened.password}\n")
     netrc.chmod(0o600)
     editor = tmp_path / "editor"
-    editor.write_text('#!/bin/sh\nsleep 1.1\necho two >> "$1"\n')  # it compares times in seconds
+    editor.write_text('#!/bin/sh\nsleep 1.1\necho two >> "$1"\n')  # cadaver compares times in seconds
     editor.chmod(0o755)
     done = subprocess.run(
         ["cadaver", f"{opened.files}{name}/"],

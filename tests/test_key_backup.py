@@ -1,4 +1,4 @@
-"""What a key holds leaves it in words, shares or a file, and works again elsewhere."""
+"""Backups of a key as words, shares or a file, and their use in another key."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def words(file: Path) -> list[str]:
 
 @pytest.fixture
 def key(tmp_path) -> SoftwareKey:
-    """A key that may be backed up."""
+    """A key whose options allow a backup."""
     key = SoftwareKey(tmp_path)
     key.file = tmp_path / "leaving.key"
     done("new", key.file, "--allow-backup")
@@ -64,30 +64,30 @@ def register(ctap: Ctap2, user: str, discoverable: bool) -> AttestationResponse:
 
 
 def sign_in(ctap: Ctap2, registered: AttestationResponse) -> None:
-    """Signs in, and verifies with what was registered."""
+    """Signs in, and verifies the signature with the registered key."""
     credential = registered.auth_data.credential_data
     allowed = [{"type": "public-key", "id": credential.credential_id}]
     assertion = ctap.get_assertion("gate.example", CLIENT_DATA_HASH, allowed)
     assertion.verify(CLIENT_DATA_HASH, credential.public_key)
 
 
-def test_a_lost_key_lives_on_by_its_words(key, tmp_path):
+def test_the_words_of_a_key_restore_its_credentials(key, tmp_path):
     registered = register(Ctap2(key.plug_in()), "ada", False)
     key.unplug()
     written = tmp_path / "words"
-    # As a person would type them from paper.
+    # As a person types them from paper.
     written.write_text("\n".join(word.upper() for word in words(key.file)))
     found = tmp_path / "found.key"
     done("restore", "words", found, "--words-file", written)
     sign_in(served(key, found), registered)
     key.unplug()
-    # That one was made without leave.
+    # The restored key was made without --allow-backup.
     refused = command("backup", "words", found, "--consent", "always")
     assert refused.returncode == 1
     assert "--allow-backup" in refused.stderr
 
 
-def test_shares_are_those_of_satoshilabs(key, tmp_path):
+def test_shares_are_compatible_with_slip_39(key, tmp_path):
     shared = ["backup", "shares", key.file, "--consent", "always"]
     said = done(*shared, "--shares", "3", "--threshold", "2", "--json")
     shares = json.loads(said)["shares"]
@@ -95,7 +95,7 @@ def test_shares_are_those_of_satoshilabs(key, tmp_path):
     [seed] = seeds
     assert len(seed) == 32
 
-    # Two groups of three: two shares of one and the only one of another.
+    # Two groups are needed: two of three shares of the first, and the only share of the second.
     groups = generate_mnemonics(2, [(2, 3), (1, 1), (3, 5)], seed)
     written = tmp_path / "shares"
     written.write_text("\n".join([groups[0][2], groups[1][0], groups[0][0]]))
@@ -103,7 +103,7 @@ def test_shares_are_those_of_satoshilabs(key, tmp_path):
     done("restore", "shares", found, "--shares-file", written, "--allow-backup")
     assert words(found) == words(key.file)
 
-    # What is printed for people is read as it is, numbers and all.
+    # The printed text can be read back unchanged, with its numbers.
     printed = done(*shared, "--shares", "5", "--threshold", "3")
     written.write_text("\n".join(printed.splitlines()[1:4]))
     again = tmp_path / "again.key"
@@ -140,12 +140,12 @@ def test_passkeys_move_to_another_key(key, tmp_path):
     key.unplug()
 
 
-def test_the_pin_and_the_owner_are_asked(key, tmp_path):
+def test_a_backup_needs_the_pin_and_the_owners_consent(key, tmp_path):
     (tmp_path / "pin").write_text(f"{PIN}\n")
     done("pin", "set", key.file, "--new-pin-file", tmp_path / "pin")
     wrong = command("backup", "words", key.file, "--consent", "always", HALLWAY_PIN="wrong pin")
     assert wrong.returncode == 5
-    # Nobody is at the terminal.
+    # No person is at the terminal.
     away = command("backup", "words", key.file, HALLWAY_PIN=PIN)
     assert away.returncode == 1
     assert "SEED" in away.stderr and "not confirmed" in away.stderr

@@ -1,4 +1,4 @@
-"""`hallway key` manages a key file without any client."""
+"""`hallway key` manages a key file without a client."""
 
 import json
 import os
@@ -102,7 +102,7 @@ def test_exit_codes_say_what_is_wrong(key, tmp_path):
     key.unplug()
 
 
-def test_an_older_copy_gives_no_pin_tries_back(key, tmp_path):
+def test_an_older_copy_does_not_restore_pin_tries(key, tmp_path):
     witness = ["--witness", tmp_path / "witness"]
     done("pin", "set", key.file, "--new-pin-file", tmp_path / "pin", *witness)
     older = key.file.read_bytes()
@@ -118,7 +118,7 @@ def test_an_older_copy_gives_no_pin_tries_back(key, tmp_path):
     assert json.loads(done("info", key.file, "--json", *witness))["pin_tries_left"] == 7
 
 
-def test_an_older_copy_put_in_place_of_a_served_key_changes_nothing(key, tmp_path):
+def test_an_older_copy_in_place_of_a_served_key_is_refused(key, tmp_path):
     done("pin", "set", key.file, "--new-pin-file", tmp_path / "pin")
     older = tmp_path / "older"
     older.write_bytes(key.file.read_bytes())

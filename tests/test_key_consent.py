@@ -1,5 +1,5 @@
-"""Who confirms what the key is asked to do: a person at a terminal or a desktop, a policy, a
-command. And what a client hears when nobody does."""
+"""Consent for the requests to a key: from a person at a terminal or a desktop, a policy, or a command. And
+the answer that a client gets without consent."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ def refusal(ask, *arguments, **more) -> CtapError.ERR:
 
 
 class Terminal:
-    """What the key writes on its terminal, and somebody who answers."""
+    """The key's terminal, and a person who answers at it."""
 
     def __init__(self, key: SoftwareKey):
         self.stream = key.process.stderr
@@ -55,7 +55,7 @@ class Terminal:
         self.said = ""
 
     def answer(self, prompt: str, text: str) -> threading.Thread:
-        """Waits for the next prompt on a thread of its own, and then types."""
+        """Waits for the next prompt in another thread, and then types."""
         self.said = ""
 
         def wait() -> None:
@@ -85,7 +85,7 @@ def test_the_owner_at_a_terminal(key):
     key.process.stderr.close()
 
 
-def test_nobody_answers(key):
+def test_a_request_without_an_answer_is_denied(key):
     key.errors = subprocess.DEVNULL
     ctap = plug_in(key, "--consent", "ask", "--answer-within", "1")
     heard = []
@@ -94,13 +94,13 @@ def test_nobody_answers(key):
     assert refusal(ctap.selection) == CODE.USER_ACTION_TIMEOUT
 
 
-def test_the_client_cancels(key):
+def test_a_client_can_cancel_its_request(key):
     key.errors = subprocess.DEVNULL
     ctap = plug_in(key, "--consent", "ask")
     gives_up = threading.Event()
     code = refusal(register, ctap, event=gives_up, on_keepalive=lambda _: gives_up.set())
     assert code == CODE.KEEPALIVE_CANCEL
-    # The key is free again at once.
+    # The key accepts the next command at once.
     assert "FIDO_2_3" in ctap.get_info().versions
 
 
@@ -112,7 +112,7 @@ per_minute = 2
 """
 
 
-def test_a_policy_allows_what_it_names_as_often_as_it_says(key, tmp_path):
+def test_a_policy_allows_the_named_operations_at_its_rate(key, tmp_path):
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY)
     key.errors = subprocess.DEVNULL
@@ -125,7 +125,7 @@ def test_a_policy_allows_what_it_names_as_often_as_it_says(key, tmp_path):
     assert refusal(register, ctap) == CODE.OPERATION_DENIED
 
 
-def test_a_wrong_policy_is_explained(key, tmp_path):
+def test_a_wrong_policy_is_refused_with_its_error(key, tmp_path):
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY.replace("register", "anything"))
     refused = subprocess.run(
@@ -145,7 +145,7 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_command_decides_and_is_told_what_for(key, tmp_path):
+def test_a_command_decides_and_gets_the_request(key, tmp_path):
     told = tmp_path / "told"
     decide = script(
         tmp_path / "decide", f'env | grep ^HALLWAY_ > {told}\ntest "$HALLWAY_USER" = ada'
@@ -153,9 +153,9 @@ def test_a_command_decides_and_is_told_what_for(key, tmp_path):
     ctap = plug_in(key, "--consent-command", decide)
     register(ctap)
     variables = dict(line.split("=", 1) for line in told.read_text().splitlines())
-    # Which program is tested: not the key's own.
+    # The tests set this variable to choose the program; the key does not.
     variables.pop("HALLWAY_PROGRAM", None)
-    # No passphrase, no PIN.
+    # The command gets neither the passphrase nor the PIN.
     assert variables == {
         "HALLWAY_OPERATION": "register",
         "HALLWAY_RELYING_PARTY": "gate.example",
@@ -165,7 +165,7 @@ def test_a_command_decides_and_is_told_what_for(key, tmp_path):
     assert "HALLWAY_OPERATION=select" in told.read_text()
 
 
-def test_a_command_that_takes_too_long_is_ended(key, tmp_path):
+def test_a_slow_command_is_ended_and_denies(key, tmp_path):
     ctap = plug_in(
         key, "--consent-command", script(tmp_path / "slow", "sleep 600"), "--answer-within", "1"
     )
@@ -181,18 +181,18 @@ def test_the_owner_at_a_desktop(key, tmp_path, monkeypatch):
         register(ctap, "a<b>.example")
         [shown] = desktop.shown
         assert shown.summary == "Security key"
-        # What a website says is text, not markup.
+        # The name of a website is shown as text and not as markup.
         assert 'Register a new key at "a&lt;b&gt;.example" for "ada"?' == shown.body
         assert shown.actions == {"refuse": "Refuse", "allow": "Allow"}
         desktop.choose = "refuse"
         assert refusal(register, ctap) == CODE.OPERATION_DENIED
-        # Closed without a word.
+        # The notification is closed without an answer.
         desktop.choose = None
         assert refusal(register, ctap) == CODE.OPERATION_DENIED
         key.unplug()
 
 
-def test_without_notify_send_the_desktop_says_no(key, monkeypatch):
+def test_without_notify_send_requests_are_denied(key, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     key.errors = subprocess.DEVNULL
     ctap = plug_in(key, "--consent", "desktop")

@@ -1,4 +1,4 @@
-"""What the owner of a software key turns on when serving it."""
+"""Features that the owner of a software key turns on when serving it."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ def make(ctap: Ctap2, algorithms: list[int], **more):
     return ctap.make_credential(HASH, RP, USER, parameters, options={"rk": True}, **more)
 
 
-def test_post_quantum_is_listed_only_on_demand_and_preferred_always(key):
+def test_post_quantum_is_listed_on_demand_and_always_preferred(key):
     ctap = Ctap2(key.plug_in())
     assert not listed(ctap) & ML_DSA
     for offered, chosen in (([ES256, -49], -49), ([-8, ES256], -8), ([ES256, -8], ES256)):
@@ -55,7 +55,7 @@ def test_post_quantum_is_listed_only_on_demand_and_preferred_always(key):
     assert ML_DSA <= listed(Ctap2(key.replug()))
 
 
-def test_large_blobs_are_kept_beside_their_passkey(key):
+def test_a_large_blob_is_stored_with_its_passkey(key):
     key.features = ["--large-blobs", "credentials"]
     ctap = Ctap2(key.plug_in())
     assert "largeBlob" in ctap.info.extensions
@@ -66,7 +66,7 @@ def test_large_blobs_are_kept_beside_their_passkey(key):
     allow = [{"type": "public-key", "id": made.auth_data.credential_data.credential_id}]
 
     def blob(**asked):
-        # python-fido2 does not know the answer's member 8 yet: it is read as it came.
+        # python-fido2 does not know member 8 of the answer yet, so the test reads it from the raw answer.
         answer = ctap.send_cbor(
             2, {1: "gate.example", 2: HASH, 3: allow, 4: {"largeBlob": asked}}
         )
@@ -102,7 +102,7 @@ def sign_data(
     up: bool,
     args: bytes | None = None,
 ) -> bytes:
-    """The signature by the key that `attested` is about."""
+    """The signature by the signing key of `attested`."""
     asked = {KH: attested.auth_data.credential_data.credential_id, TBS: data}
     if args:
         asked[ARGS] = args
@@ -113,8 +113,7 @@ def sign_data(
 
 
 def test_signing_keys_are_offered_on_demand(key):
-    """The extension previewSign, version 4; python-fido2's own cases are run by
-    test_foreign_suites.py."""
+    """The extension previewSign, version 4. test_foreign_suites.py runs python-fido2's own cases."""
     ctap = Ctap2(key.plug_in())
     assert "previewSign" not in ctap.info.extensions
     ignored = make(ctap, [ES256], extensions={"previewSign": {ALG: [ESP256]}})
@@ -128,7 +127,7 @@ def test_signing_keys_are_offered_on_demand(key):
     for attested in (unattended, attended):
         PackedAttestation().verify(attested.att_stmt, attested.auth_data, HASH)
 
-    # Nobody confirms anything: what asks nobody works.
+    # With consent "never", only requests that need no consent succeed.
     key.consent = ["--consent", "never"]
     ctap = Ctap2(key.replug())
     signature = sign_data(ctap, silent, unattended, b"message", up=False)
@@ -143,13 +142,13 @@ def test_signing_keys_are_offered_on_demand(key):
     attended.auth_data.credential_data.public_key.verify(b"message", signature)
 
 
-def test_a_restored_key_has_the_signing_keys_of_its_seed(tmp_path):
-    """They come from the secret of their credential, which the seed holds if it is no passkey."""
+def test_a_restored_key_has_the_same_signing_keys(tmp_path):
+    """A signing key comes from the secret of its credential, which the seed gives unless it is a passkey."""
     key = SoftwareKey(tmp_path, made_with=["--allow-backup"])
     key.features = ["--preview-sign"]
     allow, attested = signing_key(Ctap2(key.plug_in()), ESP256_SPLIT_ARKG, 0b001)
     key.unplug()
-    assert attested.fmt == "none", "a seed of keys cannot sign for itself"
+    assert attested.fmt == "none", "a restored signing key has no attestation"
     seed = attested.auth_data.credential_data.public_key
     derived, args = seed.derive_public_key(os.urandom(32), b"context")
 
@@ -175,7 +174,7 @@ def test_the_firmware_s_version_is_the_program_s(key):
 
 
 def test_an_rsa_key_is_the_same_after_a_power_cycle(key):
-    """It comes from a seed of 32 bytes, whether the key keeps the credential or not."""
+    """It comes from a seed of 32 bytes, whether or not the key stores the credential."""
     ctap = Ctap2(key.plug_in())
     assert RS256 in listed(ctap)
     kept = make(ctap, [RS256]).auth_data.credential_data
@@ -194,7 +193,7 @@ def test_an_rsa_key_is_the_same_after_a_power_cycle(key):
 
 
 class Owner(UserInteraction):
-    """Types the PIN if it is asked for, and has a finger."""
+    """Types the PIN when asked, and puts a finger on the sensor."""
 
     def __init__(self) -> None:
         self.typed = 0
@@ -221,7 +220,7 @@ def token(ctap: Ctap2, permission: ClientPin.PERMISSION):
     return pins.protocol, pins.get_pin_token(PIN, permission)
 
 
-def test_a_pin_that_only_manages_the_key(key):
+def test_a_pin_that_can_only_manage_the_key(key):
     """noMcGaPermissionsWithClientPin (CTAP 2.3, sections 6.4, 6.5.5.7 and 6.1.2, step 7)."""
     assert "noMcGaPermissionsWithClientPin" not in Ctap2(key.plug_in()).info.options
     key.features, key.fingers = ["--pin-for", "management"], "1"
@@ -237,9 +236,9 @@ def test_a_pin_that_only_manages_the_key(key):
     ):
         refused = refusal(pins.get_pin_token, PIN, permission, "gate.example")
         assert refused == CtapError.ERR.UNAUTHORIZED_PERMISSION
-    # A PIN is no way to get on: the platform is not told to ask for it.
+    # The PIN gives no such permission, so the platform is not told to ask for it.
     assert refusal(make, ctap, [ES256]) == CtapError.ERR.OPERATION_DENIED
-    # The token of those who know no permissions has none.
+    # A token requested without permissions has none.
     agreement, secret = pins._get_shared_secret()
     answer = ctap.client_pin(
         pins.protocol.VERSION,
@@ -254,7 +253,7 @@ def test_a_pin_that_only_manages_the_key(key):
     }
     assert refusal(make, ctap, [ES256], **proof) == CtapError.ERR.PIN_AUTH_INVALID
 
-    # A finger does both, and the PIN still manages.
+    # A finger gives both permissions, and the PIN still manages the key.
     enrolment = FPBioEnrollment(ctap, *token(ctap, PERMISSION.BIO_ENROLL)).enroll()
     while enrolment.capture() is None:
         pass
@@ -274,8 +273,8 @@ def test_a_pin_that_only_manages_the_key(key):
     Config(ctap, *token(ctap, PERMISSION.AUTHENTICATOR_CFG)).set_min_pin_length(5)
 
 
-def test_an_array_that_is_not_there_is_not_permitted(key):
-    """6.5.5.7.2, step 4: lbw goes with largeBlobs."""
+def test_a_key_without_large_blobs_gives_no_permission_to_write_them(key):
+    """6.5.5.7.2, step 4: the permission lbw needs the option largeBlobs."""
     key.features = ["--large-blobs", "credentials"]
     ctap = Ctap2(key.plug_in())
     pins = ClientPin(ctap)
@@ -290,7 +289,7 @@ def maker(tmp_path) -> AttestationMaker:
 
 
 @pytest.mark.parametrize("batch", [False, True])
-def test_an_organisation_learns_which_key_it_is_and_nobody_else(tmp_path, maker, batch):
+def test_only_its_organisation_learns_the_serial_number_of_a_key(tmp_path, maker, batch):
     unit = maker.certify("unit", serial=b"0001", together=not batch, traditional=batch)
     shared = maker.certify("batch") if batch else None
     options = ["--enterprise-certificate", str(unit.certificate_file)]
@@ -305,7 +304,7 @@ def test_an_organisation_learns_which_key_it_is_and_nobody_else(tmp_path, maker,
     ctap = Ctap2(key.plug_in())
 
     def certificate(rp_id: str, kind: int | None):
-        """The first certificate that a site of this name gets."""
+        """The first certificate that a site with this name gets."""
         made = ctap.make_credential(
             HASH, {"id": rp_id}, USER, [{"type": "public-key", "alg": ES256}],
             enterprise_attestation=kind,
@@ -333,7 +332,7 @@ def test_an_organisation_learns_which_key_it_is_and_nobody_else(tmp_path, maker,
     key.unplug()
 
 
-def test_a_certificate_that_sites_would_refuse_makes_no_key(tmp_path, maker):
+def test_no_key_is_made_with_a_certificate_that_sites_would_refuse(tmp_path, maker):
     unit = maker.certify("unit", serial=b"0001")
     other = maker.certify("other")
     stranger = maker.certify("stranger", model=bytes(16))

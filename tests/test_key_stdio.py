@@ -43,7 +43,7 @@ def serve(key: SoftwareKey, *options: str) -> subprocess.Popen:
     )
 
 
-def test_a_client_registers_and_the_end_of_input_ends_it(key):
+def test_a_client_registers_and_the_end_of_input_ends_the_key(key):
     program = serve(key, "--consent", "always")
     descriptor = HidDescriptor("stdio", 0, 0, 64, 64, "Hallway", None)
     device = CtapHidDevice(descriptor, PipeConnection(program))
@@ -53,7 +53,7 @@ def test_a_client_registers_and_the_end_of_input_ends_it(key):
     )
     assert made.auth_data.credential_data is not None
     assert device.ping(b"\7" * 1000) == b"\7" * 1000
-    # Half a report, and then nothing more.
+    # Half a report, then the end of the input.
     program.stdin.write(bytes(10))
     device.close()
     assert program.wait(10) == 0
@@ -63,7 +63,7 @@ def test_a_client_registers_and_the_end_of_input_ends_it(key):
 
 
 @pytest.mark.parametrize("options", [[], ["--consent", "ask"], ["--consent", "always", "--json"]])
-def test_nothing_but_reports_may_use_the_streams(key, options):
+def test_no_other_option_may_use_the_standard_streams(key, options):
     program = serve(key, *options)
     output, errors = program.communicate(timeout=60)
     assert program.returncode == 2

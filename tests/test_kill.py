@@ -1,8 +1,7 @@
-"""Kill -9 of gateway and device in the middle of their work, many times, judged by the API.
+"""Kill -9 of the gateway and of the device during their work, many times. The API shows the result.
 
-What was acknowledged stays, what was sent twice counts once, and the log that comes back is the
-one that was there. Moments are drawn at random, between two events of the victim; the seed is
-printed with a failure.
+Acknowledged data stays, a message sent twice counts once, and the log extends the one before the kill.
+The moments of the kills are random, between two events of the victim; a failure prints the seed.
 """
 
 import json
@@ -26,8 +25,8 @@ GATEWAY_KILLS, DEVICE_KILLS = 30, 15
 SEED = random.SystemRandom().randrange(1 << 32)
 SERVES = re.compile("Hallway serves")
 
-# Up to this many bytes a payload lies in the database, and beyond it in the object store.
-INLINE = 4096
+# The gateway stores payloads up to this size in the database, and larger ones in the object store.
+INLINE_BYTES = 4096
 
 
 def run(*arguments: str | Path) -> str:
@@ -40,13 +39,13 @@ def run(*arguments: str | Path) -> str:
 
 
 def kill(program: Program) -> None:
-    """As a power cut does: nothing is flushed, nobody is told."""
+    """Ends the program at once, as a power cut does: it can neither flush data nor tell its peers."""
     program.process.kill()
     program.process.wait(timeout=30)
 
 
-def check_the_list(rows: list[dict], payloads: list[bytes]) -> None:
-    """Every payload is there once, under numbers that go up as the log does."""
+def check_list(rows: list[dict], payloads: list[bytes]) -> None:
+    """Checks that every payload is there once, and that the numbers of each device rise with the log."""
     assert sorted(row["sha256"] for row in rows) == sorted(
         sha256(payload).hexdigest() for payload in payloads
     )
@@ -58,7 +57,7 @@ def check_the_list(rows: list[dict], payloads: list[bytes]) -> None:
 
 
 class MortalGateway:
-    """A gateway that keeps its folder and its port, but not its life."""
+    """A gateway that is killed and started again on the same folder and port."""
 
     def __init__(self, folder: Path):
         self.program: Program = Gateway(folder)
@@ -79,7 +78,7 @@ class MortalGateway:
 
 
 class Camera(threading.Thread):
-    """Sends one payload after the other, each until its receipt is in hand."""
+    """Sends payloads one after the other. It repeats each until it has the receipt."""
 
     def __init__(self, device: Device, gateway: MortalGateway, told: Queue):
         super().__init__(daemon=True)
@@ -101,15 +100,15 @@ class Camera(threading.Thread):
 
     def send(self, number: int) -> None:
         text = f"{self.device.serial} {number} "
-        payload = text.encode() * (1 if number % 3 else INLINE // len(text) + 1)
+        payload = text.encode() * (1 if number % 3 else INLINE_BYTES // len(text) + 1)
         self.payloads.append(payload)
         signed = self.device.compose(payload)
         while True:
-            assert self.gateway.up.wait(60), "the gateway never came back"
+            assert self.gateway.up.wait(60), "the gateway did not come back"
             try:
                 reply = self.device.send(signed, payload)
             except (OSError, HTTPException):
-                # Killed in between. Who is told nothing asks again.
+                # The gateway was killed meanwhile. The camera has no answer, so it asks again.
                 continue
             if reply.status == 409:
                 receipt = unb64(reply.refused(409, "already-accepted")["receipt"])
@@ -123,7 +122,7 @@ class Camera(threading.Thread):
             return
 
 
-def test_a_killed_gateway_loses_and_doubles_nothing(tmp_path: Path):
+def test_a_killed_gateway_neither_loses_nor_repeats_a_payload(tmp_path: Path):
     chance = random.Random(SEED)
     gateway = MortalGateway(tmp_path / "data")
     cameras: list[Camera] = []
@@ -151,8 +150,8 @@ def test_a_killed_gateway_loses_and_doubles_nothing(tmp_path: Path):
         for camera in cameras:
             camera.join(60)
             assert not camera.is_alive() and camera.failure is None, (SEED, camera.failure)
-        check_what_came(owner, cameras, checkpoints, tmp_path)
-        # Its sessions outlive it too.
+        check_received(owner, cameras, checkpoints, tmp_path)
+        # Sessions survive the kill, too.
         assert owner.get("/api/me").expect()["id"] == owner.id
         assert gateway.program.stop() == 0
     except AssertionError as failure:
@@ -162,19 +161,19 @@ def test_a_killed_gateway_loses_and_doubles_nothing(tmp_path: Path):
         gateway.program.process.kill()
 
 
-def check_what_came(
+def check_received(
     owner: Person, cameras: list[Camera], checkpoints: list[bytes], folder: Path
 ) -> None:
     trust = folder / "trust.json"
     trust.write_bytes(owner.get("/api/trust").body)
     rows = owner.pages("/api/transactions")
-    check_the_list(rows, [payload for camera in cameras for payload in camera.payloads])
-    # The log grew out of every checkpoint that it ever showed.
+    check_list(rows, [payload for camera in cameras for payload in camera.payloads])
+    # The log extends every checkpoint that the gateway has shown.
     for number, checkpoint in enumerate(checkpoints):
         shown = folder / f"checkpoint-{number}"
         shown.write_bytes(checkpoint)
         run("log", "verify", owner.origin, "--trust", trust, "--since", shown)
-    # Every receipt that was handed out holds, offline, and is what the gateway still says.
+    # Every receipt holds offline and agrees with the gateway's current answer.
     by_hash = {row["evidence"]: row for row in rows}
     for camera in cameras:
         grounds = cbor.decode(unb64(camera.device.status().expect()["receipts"]))["receipts"]
@@ -192,7 +191,7 @@ def check_what_came(
 
 
 def check_offline(file: Path, payload: bytes, trust: Path, row: dict, bundle: bytes) -> None:
-    """`hallway verify` holds on a payload and the receipt that its device got."""
+    """Checks that `hallway verify` accepts a payload with the receipt that its device got."""
     file.write_bytes(payload)
     file.with_name(file.name + ".evidence").write_bytes(bundle)
     report = json.loads(run("verify", file, "--trust", trust, "--json"))
@@ -207,7 +206,7 @@ def event(name: str) -> re.Pattern[str]:
 
 
 class MortalDevice:
-    """`hallway device run`, which keeps its folder and its key file, but not its life."""
+    """`hallway device run`, killed and started again on the same folder and key file."""
 
     def __init__(self, folder: Path, origin: str):
         self.watched, self.kept = folder / "camera", folder / "kept"
@@ -231,12 +230,12 @@ class MortalDevice:
         self.lives.append(Program(*self.arguments))
 
     def events(self) -> list[dict]:
-        """What it said in all its lives; a line that was cut off does not count."""
+        """The events of all its runs, without lines that a kill has cut off."""
         lines = [line for life in self.lives for line in life.lines]
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def drop(self, number: int) -> bytes:
-        """Lets a file appear, whole and at once."""
+        """Puts a whole file into the folder in one step."""
         payload = f"file {number} ".encode() * (1 if number % 3 else 600)
         unfinished = self.watched / f"{number:03}.txt.part"
         unfinished.write_bytes(payload)
@@ -244,7 +243,7 @@ class MortalDevice:
         return payload
 
 
-def test_a_killed_device_loses_and_doubles_nothing(tmp_path: Path, gateway: Gateway):
+def test_a_killed_device_neither_loses_nor_repeats_a_file(tmp_path: Path, gateway: Gateway):
     chance = random.Random(SEED)
     owner = Person.owner(gateway)
     device = MortalDevice(tmp_path, gateway.origin)
@@ -257,7 +256,7 @@ def test_a_killed_device_loses_and_doubles_nothing(tmp_path: Path, gateway: Gate
         payloads: list[bytes] = []
         for _ in range(DEVICE_KILLS):
             payloads += [device.drop(len(payloads) + more) for more in range(3)]
-            # Three files make six events at least: each is signed, and each is accepted.
+            # Three files make at least six events, because each file is signed and then accepted.
             for _ in range(chance.randint(1, 6)):
                 device.program.wait_for(EVENT)
             time.sleep(chance.random() * 0.03)
@@ -267,7 +266,7 @@ def test_a_killed_device_loses_and_doubles_nothing(tmp_path: Path, gateway: Gate
         last = Program(*device.arguments, "--once")
         device.lives.append(last)
         assert last.process.wait(timeout=120) == 0, "\n".join(last.lines)
-        check_what_was_accepted(owner, device, payloads, tmp_path)
+        check_accepted(owner, device, payloads, tmp_path)
     except AssertionError as failure:
         failure.add_note(f"seed {SEED}")
         raise
@@ -275,12 +274,12 @@ def test_a_killed_device_loses_and_doubles_nothing(tmp_path: Path, gateway: Gate
         device.program.process.kill()
 
 
-def check_what_was_accepted(
+def check_accepted(
     owner: Person, device: MortalDevice, payloads: list[bytes], folder: Path
 ) -> None:
     assert [path.name for path in device.watched.iterdir() if path.suffix == ".txt"] == []
     rows = owner.pages("/api/transactions")
-    check_the_list(rows, payloads)
+    check_list(rows, payloads)
     told = [event for event in device.events() if event["event"] == "accepted"]
     known = {(row["file_name"], row["sequence"], row["log_index"]) for row in rows}
     assert {(event["file"], event["sequence"], event["log_index"]) for event in told} <= known

@@ -1,4 +1,4 @@
-"""The ledger of disagreements is complete, and holds nothing that is no longer needed."""
+"""The ledger of disagreements is complete, and has no case that is no longer needed."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import ledger
 import pytest
 
-# How a journey names the suite that it judges.
+# The calls in which a journey names its suite.
 JUDGED = r"(?:ledger\.judge|Configuration)\(\s*\"([^\"]+)\""
 LINE = """
 [[case]]
@@ -27,7 +27,7 @@ def test_every_line_is_complete_and_judged_by_a_journey():
         if journey != Path(__file__)
         for call in re.findall(JUDGED, journey.read_text())
     ]
-    assert suites <= set(calls), f"nobody judges {suites - set(calls)}"
+    assert suites <= set(calls), f"no journey judges {suites - set(calls)}"
 
 
 def test_results_that_agree_with_the_ledger_pass():
@@ -54,6 +54,6 @@ def test_incomplete_lines_are_refused(change):
         ledger.read(LINE.replace(*change))
 
 
-def test_a_case_is_said_once():
+def test_a_case_stands_in_the_ledger_once():
     with pytest.raises(AssertionError, match="twice"):
         ledger.read(LINE + LINE)

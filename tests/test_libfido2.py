@@ -1,4 +1,4 @@
-"""libfido2's own tools drive the software key, by a preload that gives them our transport."""
+"""libfido2's own tools use the software key, through a preload library that replaces the USB device."""
 
 import base64
 import os
@@ -37,7 +37,7 @@ def key(tmp_path) -> Iterator[SoftwareKey]:
 
 @pytest.fixture
 def tool(key: SoftwareKey, preload: Path) -> Tool:
-    """Runs a tool; what it asks for (PINs, parameters) is typed on its standard input."""
+    """Runs a tool. `typed` is its standard input: PINs and parameters."""
 
     def run(*command: str | Path, typed: str = "", succeeds: bool = True):
         done = subprocess.run(
@@ -48,7 +48,7 @@ def tool(key: SoftwareKey, preload: Path) -> Tool:
                 "LD_PRELOAD": str(preload),
                 "HALLWAY_UDP_PORT": str(key.address[1]),
             },
-            # Without a terminal of its own, it reads PINs from standard input too.
+            # Without a terminal, the tool reads PINs from standard input, too.
             start_new_session=True,
             capture_output=True,
             text=True,
@@ -61,7 +61,7 @@ def tool(key: SoftwareKey, preload: Path) -> Tool:
 
 
 def make(tool: Tool, folder: Path, *options: str, kind: str = "es256", pin: bool = False) -> Path:
-    """A credential, verified; gives the file with its id and its public key."""
+    """Makes a credential and verifies it. Returns the file with its id and public key."""
     request = folder / "request"
     fields = [b64(b"\1" * 32), "gate.example", "ada", b64(b"ada")]
     request.write_text("\n".join(fields) + "\n")
@@ -78,7 +78,7 @@ def make(tool: Tool, folder: Path, *options: str, kind: str = "es256", pin: bool
 
 
 def sign(tool: Tool, folder: Path, credential: Path, *options: str, kind="es256", pin=False):
-    """An assertion, verified with the public key."""
+    """Makes an assertion and verifies it with the public key."""
     identifier, _, public_key = credential.read_text().partition("\n")
     request = folder / "assertion-request"
     fields = [b64(b"\2" * 32), "gate.example"]
@@ -93,7 +93,7 @@ def sign(tool: Tool, folder: Path, credential: Path, *options: str, kind="es256"
     pem.write_text(public_key)
     expected = [option for option in options if option in ("-p", "-v")]
     if "-r" in options:
-        # The answer ends in the user handle, which the verifier does not take.
+        # The last line of the answer is the user handle, which the verifier does not accept.
         assertion.write_text("\n".join(assertion.read_text().splitlines()[:4]) + "\n")
     tool("fido2-assert", "-V", *expected, "-i", assertion, pem, kind)
 
@@ -109,7 +109,7 @@ def test_the_key_describes_itself(tool):
 def test_register_and_sign_in(tool, tmp_path, kind):
     credential = make(tool, tmp_path, kind=kind)
     sign(tool, tmp_path, credential, "-p", kind=kind)
-    # Nobody there: the verifier that wants presence is not content.
+    # The verifier demands presence, so it refuses an assertion without it.
     sign(tool, tmp_path, credential, "-t", "up=false", kind=kind)
 
 
@@ -137,7 +137,7 @@ def test_passkeys_are_listed_and_deleted(tool, tmp_path):
     assert identifier in listed
     assert re.search(r"\bada\b|YWRh", listed)
     tool("fido2-token", "-D", "-i", identifier, DEVICE, typed=typed)
-    # CTAP 2.3, section 6.8.3: where there is nothing to enumerate, that is an error.
+    # CTAP 2.3, section 6.8.3: an empty enumeration is an error.
     none = tool("fido2-token", "-L", "-r", DEVICE, typed=typed, succeeds=False)
     assert "FIDO_ERR_NO_CREDENTIALS" in none.stderr
 

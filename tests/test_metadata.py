@@ -1,4 +1,4 @@
-"""What the gateway learns about models of keys, and what it makes of it."""
+"""The gateway's knowledge of models of keys, and the decisions that it bases on it."""
 
 import json
 import sqlite3
@@ -46,12 +46,12 @@ class Realm:
         self.look()
 
     def publish(self, number: int, *reports: dict, next_update=NEXT_MONTH) -> None:
-        """Puts a BLOB where the gateway finds it; the reports are about the Acme 5."""
+        """Writes a BLOB to the gateway's file. The reports are about the model Acme 5."""
         entries = [self.acme.entry(*reports), self.other.entry()]
         self.file.write_bytes(self.service.blob(number, *entries, next_update=next_update))
 
     def look(self) -> dict:
-        """Has the gateway look for newer metadata now."""
+        """Makes the gateway look for newer metadata now."""
         return self.owner.post("/api/metadata/refresh").expect()
 
     def restart(self) -> None:
@@ -62,7 +62,7 @@ class Realm:
 
 @pytest.fixture
 def realm(tmp_path: Path) -> Iterator[Realm]:
-    """With the policies as they are shipped."""
+    """A realm with the default policies."""
     made = Realm(tmp_path)
     yield made
     assert made.gateway.stop() == 0, "\n".join(made.gateway.lines)
@@ -70,7 +70,7 @@ def realm(tmp_path: Path) -> Iterator[Realm]:
 
 @pytest.fixture
 def realm_with(tmp_path: Path) -> Iterator[Callable[[str], Realm]]:
-    """With a configuration of the test's own."""
+    """A realm with the test's own configuration."""
     made = []
 
     def start(config: str) -> Realm:
@@ -111,7 +111,7 @@ def test_a_key_is_shown_with_its_model(realm: Realm):
     assert picture.body.startswith(b"\x89PNG")
 
 
-def test_browsers_are_asked_for_attestation_where_it_is_of_use(realm: Realm, gateway: Gateway):
+def test_browsers_are_asked_for_attestation_if_metadata_are_configured(realm: Realm, gateway: Gateway):
     def wanted(person: Person) -> str:
         right = person.right_to_a_key()
         asked = person.post("/api/keys/statement", {**right, "label": "a key"}).expect()
@@ -121,7 +121,7 @@ def test_browsers_are_asked_for_attestation_where_it_is_of_use(realm: Realm, gat
     assert wanted(Person.owner(gateway)) == "none"
 
 
-def test_where_the_metadata_come_from(realm: Realm):
+def test_the_state_of_the_metadata_is_shown(realm: Realm):
     state = realm.owner.get("/api/metadata").expect()
     assert state["configured"] and state["sources"] == [str(realm.file)]
     assert "Soft Metadata Root" in state["signer"]
@@ -138,12 +138,12 @@ def test_where_the_metadata_come_from(realm: Realm):
     assert second["next"] is None
 
 
-def test_a_model_that_is_revoked_opens_nothing(realm: Realm):
+def test_a_revoked_model_opens_nothing(realm: Realm):
     owner = realm.owner
     key = add_key(owner, realm.acme)
     owner.try_to_sign_in(key).expect()
 
-    # What is announced for tomorrow does not count today.
+    # A revocation that is announced for tomorrow does not count today.
     realm.publish(2, report("REVOKED", TOMORROW))
     realm.look()
     owner.try_to_sign_in(key).expect()
@@ -163,22 +163,22 @@ def test_a_model_that_is_revoked_opens_nothing(realm: Realm):
     shown = {key["label"]: key for key in owner.get("/api/keys").expect()}["second key"]
     assert shown["model"]["status"] == "REVOKED" and why in shown["refused"]
 
-    # And nobody registers another one; the answer says at which step.
+    # A further key of the model can't be registered; the answer names the failed step.
     _, reply = owner.try_to_add_key(**realm.acme.attested)
     steps = reply.refused(403, "model-refused")["steps"]
     assert [step["number"] for step in steps if step["outcome"] == "failed"] == ["7.1.24"]
 
-    # The other key, of an unknown model, and keys of other models open what they opened.
+    # The owner's other key, of an unknown model, still works, and so do keys of other models.
     owner.sign_in()
     add_key(owner, realm.other)
 
-    # What was revoked stays so after a restart, with nothing to be had from anywhere.
+    # The revocation stays after a restart without any source of metadata.
     realm.file.unlink()
     realm.restart()
     owner.try_to_sign_in(key).refused(403, "model-refused")
 
 
-def test_a_batch_is_refused_and_the_others_are_not(realm: Realm):
+def test_only_the_compromised_batch_is_refused(realm: Realm):
     first = add_key(realm.owner, realm.acme)
     compromised = realm.acme.chain[0]
     realm.acme.batch()
@@ -189,7 +189,7 @@ def test_a_batch_is_refused_and_the_others_are_not(realm: Realm):
     realm.owner.try_to_sign_in(second).expect()
 
 
-def test_a_blob_that_is_not_good_is_not_taken(realm: Realm):
+def test_a_bad_blob_is_refused(realm: Realm):
     realm.publish(7)
     assert realm.look()["blob"]["number"] == 7
 
@@ -198,7 +198,7 @@ def test_a_blob_that_is_not_good_is_not_taken(realm: Realm):
     state = realm.look()
     assert state["blob"]["number"] == 7 and "number 6" in state["problem"]
 
-    # A byte of the signature, of the payload; another signer; nothing at all.
+    # A changed signature, a changed payload, another signer, an empty file, a text.
     good = realm.service.blob(8, realm.acme.entry())
     head, payload, signature = good.split(b".")
     flipped = signature[:10] + (b"A" if signature[10:11] != b"A" else b"B") + signature[11:]
@@ -221,7 +221,7 @@ def test_a_blob_that_is_not_good_is_not_taken(realm: Realm):
     state = realm.look()
     assert state["blob"]["number"] == 8 and state["problem"] is None and state["models"] == 1
 
-    # The number stands in the database, not in memory.
+    # The number is in the database and survives a restart.
     realm.restart()
     realm.publish(7)
     assert realm.look()["blob"]["number"] == 8
@@ -247,14 +247,14 @@ copies = "accepted"
 """
 
 
-def test_out_of_date_metadata_register_nobody_who_needs_them(realm_with: Callable[[str], Realm]):
+def test_overdue_metadata_register_no_key_that_needs_them(realm_with: Callable[[str], Realm]):
     realm = realm_with(STRICT_MEMBERS)
     link = realm.owner.act("people.invite", name="Mia", role="member")["link"]
     mia = register(realm.gateway, link, realm.acme)
     realm.publish(2, next_update=YESTERDAY)
     assert realm.look()["blob"]["overdue"]
 
-    # A newcomer, and a further key, need fresh metadata. Who is here already stays.
+    # A first key and a further key need fresh metadata. A registered key can still sign in.
     late = realm.owner.act("people.invite", name="Max", role="member")["link"]
     asked = mia.post("/api/keys/statement", {"token": late.split("#")[1], "label": "late"})
     assert YESTERDAY.isoformat() in asked.refused(403, "model-refused")["detail"]
@@ -262,17 +262,17 @@ def test_out_of_date_metadata_register_nobody_who_needs_them(realm_with: Callabl
     asked = mia.post("/api/keys/statement", {**mia.right_to_a_key(), "label": "late"})
     asked.refused(403, "model-refused")
 
-    # Where nothing is asked that only metadata tell, keys are registered all the same.
+    # A role whose policy needs no metadata registers keys all the same.
     add_key(realm.owner, realm.acme)
 
-    # What they say against a model counts, out of date or not.
+    # A report against a model counts, even in overdue metadata.
     realm.publish(3, report("REVOKED", YESTERDAY), next_update=YESTERDAY)
     realm.look()
     mia.try_to_sign_in().refused(403, "model-refused")
 
 
 def register(gateway: Gateway, link: str, model: Model, **parts: object) -> Person:
-    """Somebody who comes by a link with a key of the model, and signs in."""
+    """Registers a key of the model by a link, and signs in with it."""
     person = object.__new__(Person)
     super(Person, person).__init__(gateway.origin)
     token = {"token": link.split("#")[1]}
@@ -285,7 +285,7 @@ def register(gateway: Gateway, link: str, model: Model, **parts: object) -> Pers
     return person
 
 
-def test_a_written_policy_begins_with_the_strictest(realm_with: Callable[[str], Realm]):
+def test_an_empty_policy_is_the_strictest(realm_with: Callable[[str], Realm]):
     realm = realm_with("[policy.member]\n")
     link = realm.owner.act("people.invite", name="Mia", role="member")["link"]
 
@@ -296,12 +296,12 @@ def test_a_written_policy_begins_with_the_strictest(realm_with: Callable[[str], 
         made = key.register(challenge_of(ceremony), **parts)
         return realm.owner.post("/api/keys", answered(ceremony, made.to_json()) | token)
 
-    # No attestation; one of a maker that nobody knows; a key that can be copied.
+    # A key without attestation, a key of an unknown maker, a key that can be copied.
     attempt().refused(403, "bad-registration")
     attempt(**Model("Unknown", b"a model unknown!").attested).refused(403, "bad-registration")
     copied = {"flags": UP | UV | AT | BE}
     attempt(**(realm.acme.attested | copied)).refused(403, "bad-registration")
-    # One that keeps its keys in software, and one that is not certified.
+    # A model that keeps its keys in software, and a model that is not certified.
     realm.other.further = {"keyProtection": ["software"]}
     realm.publish(2)
     realm.look()
@@ -314,13 +314,13 @@ def test_a_written_policy_begins_with_the_strictest(realm_with: Callable[[str], 
     realm.look()
     mia = register(realm.gateway, link, realm.acme)
 
-    # The same is asked when it signs: what is no longer certified no longer opens.
+    # The policy is checked at each signature: a model that loses its certification opens nothing.
     realm.publish(5, report("NOT_FIDO_CERTIFIED", YESTERDAY))
     realm.look()
     mia.try_to_sign_in().refused(403, "model-refused")
 
 
-def test_lists_of_models(realm_with: Callable[[str], Realm]):
+def test_allowed_and_denied_models(realm_with: Callable[[str], Realm]):
     config = """
 [policy.owner]
 attestation = "any"
@@ -344,7 +344,7 @@ allow = ["{allowed}"]
     add_key(realm.owner, realm.acme)
     _, refused = realm.owner.try_to_add_key(**realm.other.attested)
     refused.refused(403, "model-refused")
-    # Without an attestation a key says what it likes; one that says it is denied is.
+    # Without attestation the model is only a claim. A key that claims a denied model is denied.
     _, refused = realm.owner.try_to_add_key(aaguid=OTHER)
     refused.refused(403, "model-refused")
 
@@ -352,19 +352,19 @@ allow = ["{allowed}"]
     mia = register(realm.gateway, link, realm.acme)
     _, refused = mia.try_to_add_key(**realm.other.attested)
     refused.refused(403, "model-refused")
-    # What is only claimed is not allowed.
+    # A key that only claims an allowed model is not allowed.
     _, refused = mia.try_to_add_key(aaguid=ACME)
     refused.refused(403, "bad-registration")
 
 
-def test_a_new_role_is_asked_of_old_keys(realm_with: Callable[[str], Realm]):
+def test_a_new_role_applies_its_policy_to_old_keys(realm_with: Callable[[str], Realm]):
     realm = realm_with("[policy.operator]\n")
     mia = realm.owner.invite("Mia")
     realm.owner.act("people.change_role", person=mia.id, role="operator")
     mia.try_to_sign_in().refused(403, "model-refused")
 
 
-def test_a_policy_that_nothing_can_satisfy_does_not_start(tmp_path: Path):
+def test_a_gateway_with_an_unsatisfiable_policy_does_not_start(tmp_path: Path):
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "hallway.toml").write_text("[policy.owner]\n")
@@ -391,7 +391,7 @@ def test_local_statements(tmp_path: Path):
     key = owner.get("/api/keys").expect()[0]
     assert (key["model"]["name"], key["attested_by"]) == ("House key", "House key")
 
-    # The folder is read again without a restart.
+    # The folder is read again while the gateway runs.
     (statements / "acme.json").write_text(json.dumps(acme.statement()))
     state = owner.post("/api/metadata/refresh").expect()
     assert state["models"] == 2
@@ -406,7 +406,7 @@ def test_sessions_end_with_the_model_of_their_key(realm: Realm):
     realm.publish(2, report("REVOKED", YESTERDAY))
     realm.look()
     by_acme.get("/api/keys").refused(401, "sign-in")
-    # What another key opened stays open.
+    # A session of another key stays open.
     owner.get("/api/keys").expect()
 
 
@@ -420,7 +420,7 @@ def test_a_model_whose_entry_cannot_be_read_opens_nothing(realm: Realm):
     assert "cannot be read" in refused["detail"]
     _, reply = owner.try_to_add_key(**realm.acme.attested)
     assert "cannot be read" in reply.refused(403, "model-refused")["detail"]
-    # The rest of the BLOB counts.
+    # The other entries of the BLOB count.
     add_key(owner, realm.other)
 
 
@@ -442,14 +442,14 @@ def test_a_local_statement_does_not_undo_a_revocation(realm: Realm, tmp_path: Pa
     assert "as we call it" in refused.refused(403, "model-refused")["detail"]
 
 
-def test_it_is_fetched_from_where_the_operator_said(tmp_path: Path):
+def test_metadata_are_fetched_from_the_configured_address(tmp_path: Path):
     service, acme = Service(), Model("Acme 5", ACME)
     web = Web(service.blob(1, acme.entry()))
     root = service.write_root(tmp_path)
     options = ["--metadata-url", f"{web.address}/blob", "--metadata-root", root]
     gateway = Gateway(tmp_path / "data", *options)
     owner = Person.owner(gateway)
-    # It looks by itself as soon as it serves.
+    # The gateway fetches them by itself as soon as it serves.
     eventually(lambda: owner.get("/api/metadata").expect()["blob"])
     state = owner.get("/api/metadata").expect()
     assert state["sources"] == [f"{web.address}/blob"] and web.asked == 1
@@ -464,7 +464,7 @@ def test_it_is_fetched_from_where_the_operator_said(tmp_path: Path):
     assert gateway.stop() == 0
 
 
-def test_nothing_is_asked_that_is_not_configured(tmp_path: Path):
+def test_without_configuration_nothing_is_fetched(tmp_path: Path):
     proxy = Web()
     everything = {name: proxy.address for name in ("http_proxy", "https_proxy", "all_proxy")}
     quiet = Gateway(tmp_path / "quiet", **everything)
@@ -472,7 +472,7 @@ def test_nothing_is_asked_that_is_not_configured(tmp_path: Path):
     assert not owner.post("/api/metadata/refresh").expect()["configured"]
     assert quiet.stop() == 0
     assert proxy.asked == 0
-    # The proxy does see who asks for anything.
+    # The proxy would see every request.
     options = ["--metadata-url", "https://mds.invalid/"]
     loud = Gateway(tmp_path / "loud", *options, **everything)
     assert Person.owner(loud).post("/api/metadata/refresh").expect()["problem"]
@@ -503,7 +503,7 @@ def test_devices_have_a_policy_of_their_own(realm_with: Callable[[str], Realm]):
     camera.enrol(realm.owner)
     camera.send(camera.compose(b"a picture"), b"a picture").expect_bytes(201)
 
-    # Its model is revoked: not even what it signed already is taken.
+    # The model is revoked, so even a transaction that was signed before is refused.
     entry = Model("Soft Camera", b"soft test camera").entry(report("REVOKED", YESTERDAY))
     realm.file.write_bytes(realm.service.blob(2, entry))
     realm.look()
@@ -511,8 +511,8 @@ def test_devices_have_a_policy_of_their_own(realm_with: Callable[[str], Realm]):
     Device(realm.owner.origin, maker, "CAM-2").announce().refused(403, "model-refused")
 
 
-def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
-    # The model that Chromium's virtual keys say they are, and their maker's own root.
+def test_the_pages_of_models_and_keys(realm: Realm, browser: Browser, tmp_path: Path):
+    # The model that Chromium's virtual keys claim, and the root of their maker.
     statements = tmp_path / "statements"
     statements.mkdir()
     chromium = {
@@ -547,13 +547,13 @@ def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
     expect(page.get_by_text("Acme 5")).to_be_visible()
     expect(page.get_by_text("Virtual key")).to_be_hidden()
 
-    # Olga has such a key too, and signed in with another.
+    # Olga also has a key of this model, and signed in with another one.
     olga = signed_in_browser(realm.owner, browser)
     olga.keys.plug_in()
     register_by_link(realm.owner, olga, "Red key")
     expect(olga.page.get_by_role("heading", name="Red key")).to_be_visible()
 
-    # Revoked: the page says so, and why a further key is refused, step by step.
+    # After the revocation the page says so, and names the step at which a further key fails.
     revoked = {
         "aaguid": chromium["aaguid"],
         "metadataStatement": chromium,
@@ -565,7 +565,7 @@ def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
     expect(olga.page.get_by_text("REVOKED", exact=True)).to_be_visible()
     olga.keep("metadata-revoked")
 
-    # What Emily's key opened is over, and it opens nothing new.
+    # The session of Emily's key has ended, and the key opens no new one.
     emily.open("/keys")
     emily.press("Sign in with a key")
     expect(page.get_by_text("cannot be relied on")).to_be_visible()
@@ -587,12 +587,12 @@ def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
     olga.open("/metadata")
     olga.keep("metadata-phone")
     olga.context.close()
-    # A browser reports an answer of 403 as an error of the page's.
+    # A browser reports a 403 answer as an error of the page.
     assert [fault for fault in emily.faults + olga.faults if "403" not in fault] == []
 
 
 def register_by_link(owner: Person, visitor: Visitor, label: str) -> None:
-    """Registers the key that is plugged in at a browser; one that is not there allows it."""
+    """Registers the key in a browser. The person's own key, which is not in the browser, allows it."""
     visitor.open(owner.act("web.add_key")["link"])
     visitor.page.get_by_role("textbox", name="A name for this key").fill(label)
     visitor.press("Register a further key")
@@ -600,7 +600,7 @@ def register_by_link(owner: Person, visitor: Visitor, label: str) -> None:
 
 
 def signed_in_browser(person: Person, browser: Browser) -> Visitor:
-    """A browser with a session that the person's own key opened."""
+    """A browser with a session of the person's own key."""
     ceremony = Caller(person.origin).post("/api/sign-in/statement").expect()
     made = person.key.sign(challenge=challenge_of(ceremony))
     caller = Caller(person.origin, {"Origin": person.origin})
@@ -613,7 +613,7 @@ def signed_in_browser(person: Person, browser: Browser) -> Visitor:
     return visitor
 
 
-def test_the_page_of_a_realm_that_knows_nothing(gateway: Gateway, browser: Browser):
+def test_the_page_of_a_realm_without_metadata(gateway: Gateway, browser: Browser):
     owner = Person.owner(gateway)
     link = owner.act("people.invite", name="Emily", role="operator")["link"]
     emily = Visitor(browser, gateway.origin, SCREENSHOTS)

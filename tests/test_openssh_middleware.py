@@ -27,7 +27,7 @@ def key(tmp_path) -> Iterator[SoftwareKey]:
 
 
 class Ssh:
-    """OpenSSH's programs, with the key at hand and a PIN that an askpass program types."""
+    """OpenSSH's programs, with the key connected and a PIN that an askpass program types."""
 
     def __init__(self, key: SoftwareKey, folder: Path):
         self.folder = folder
@@ -69,7 +69,7 @@ def ssh(key, tmp_path) -> Ssh:
 
 @pytest.fixture
 def server(tmp_path) -> Iterator[tuple[int, Path]]:
-    """A loopback sshd: its port, and the file of the keys that it lets in."""
+    """A loopback sshd: its port, and the file of the public keys that it accepts."""
     host_key, allowed, config = tmp_path / "host", tmp_path / "allowed", tmp_path / "config"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key], check=True)
     allowed.touch()
@@ -114,7 +114,7 @@ def test_enrol_and_log_in(ssh, server, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_touch_is_for_those_whom_the_server_allows_it(ssh, server, kind):
+def test_no_touch_required_works_only_if_the_server_allows_it(ssh, server, kind):
     identity = ssh.keygen("id", kind, "no-touch-required")
     _, allowed = server
     public = identity.with_suffix(".pub").read_text()
@@ -156,7 +156,7 @@ def test_the_attestation_is_written(ssh, tmp_path):
     assert written[4:].startswith(b"ssh-sk-attest-v")
 
 
-def test_a_key_that_is_not_there_is_said_so(ssh):
+def test_a_missing_key_is_reported(ssh):
     ssh.environment["HALLWAY_KEY"] = "/nonexistent/key.sock"
     refused = ssh.run(
         "ssh-keygen", "-q", "-t", "ed25519-sk", "-N", "", "-f", ssh.folder / "id", succeeds=False

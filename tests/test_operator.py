@@ -1,4 +1,4 @@
-"""What whoever runs a gateway does: backing a realm up, bringing it back, watching it."""
+"""The tasks of an operator: to back up a realm, to restore it, and to watch the gateway."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from api_caller import Caller, Person
 from gateway_process import METRICS, Gateway, GatewayAgain, hallway
 from soft_device import Device, Maker
 
-# Longer than what lies in the database.
+# Larger than the payloads that are stored in the database.
 PICTURE = bytes(range(256)) * 4000
 
 
@@ -43,7 +43,7 @@ def verify_log(gateway: Gateway, trust: Path, *options: str | Path) -> str:
 
 @pytest.fixture
 def backed_up(tmp_path: Path, gateway: Gateway) -> tuple[Gateway, Person, Device, Path]:
-    """A realm with an owner and a camera, and its backup, made while it served."""
+    """A realm with an owner and a camera, and its backup, made while the gateway served."""
     owner = Person.owner(gateway)
     maker = Maker()
     owner.act("maker.add", name=maker.name, certificate=maker.pem)
@@ -58,14 +58,14 @@ def backed_up(tmp_path: Path, gateway: Gateway) -> tuple[Gateway, Person, Device
 
 
 def place(tmp_path: Path, source: Gateway, name: str = "restored") -> Path:
-    """A folder with nothing but the operator's key."""
+    """A folder with only the operator's key in it."""
     folder = tmp_path / name
     folder.mkdir()
     shutil.copy2(source.folder / "operator.key", folder)
     return folder
 
 
-def test_a_realm_comes_back_whole(tmp_path: Path, backed_up: tuple):
+def test_a_restored_realm_is_complete(tmp_path: Path, backed_up: tuple):
     gateway, owner, camera, file = backed_up
     assert oct(file.stat().st_mode)[-3:] == "600"
     trust = tmp_path / "trust.json"
@@ -76,12 +76,12 @@ def test_a_realm_comes_back_whole(tmp_path: Path, backed_up: tuple):
 
     folder = place(tmp_path, gateway)
     succeed("restore", file, "--data", folder)
-    # At the address that keys and statements know; the first gateway makes room for it.
+    # At the address that keys and statements have; the first gateway stops before.
     assert gateway.stop() == 0
     gateway.folder, first = folder, gateway.folder
     restored = GatewayAgain(gateway)
     try:
-        # Nobody is signed in, and what came after the backup never was; keys are as good as ever.
+        # Sessions and later changes are gone; keys still work.
         assert owner.get("/api/me").status == 401
         Caller(owner.origin).post(
             "/api/join/look", {"token": invitation.split("#")[1]}
@@ -93,7 +93,7 @@ def test_a_realm_comes_back_whole(tmp_path: Path, backed_up: tuple):
         for row in listed:
             payload = owner.get(f"/api/transactions/{row['evidence']}/payload")
             assert payload.expect_bytes(200) in (PICTURE, b"small")
-        # The log goes on where it was, under the same key.
+        # The log continues under the same key.
         verify_log(restored, trust)
         camera.send(camera.compose(b"more"), b"more").expect_bytes(201)
         verify_log(restored, trust)
@@ -102,7 +102,7 @@ def test_a_realm_comes_back_whole(tmp_path: Path, backed_up: tuple):
         gateway.folder = first
 
 
-def test_a_restore_harms_nothing(tmp_path: Path, backed_up: tuple):
+def test_a_refused_restore_changes_nothing(tmp_path: Path, backed_up: tuple):
     gateway, owner, _, file = backed_up
     before = owner.state_of_the_realm()
     assert "holds a realm already" in fail("restore", file, "--data", gateway.folder)
@@ -110,7 +110,7 @@ def test_a_restore_harms_nothing(tmp_path: Path, backed_up: tuple):
     assert "is there already" in fail("backup", file, "--data", gateway.folder)
     assert "no realm" in fail("backup", tmp_path / "x", "--data", place(tmp_path, gateway, "empty"))
 
-    # Without the key, with another, and with a byte changed: nothing is there afterwards.
+    # Without the operator key, with another one, or with a damaged backup.
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
     assert "no operator key" in fail("restore", file, "--data", nowhere)
@@ -142,12 +142,12 @@ def test_metrics_count_without_names(tmp_path: Path):
     assert counted['hallway_refusals_total{door="web",code="bad-assertion"}'] == "1"
     assert counted["hallway_log_entries"] == "2" and counted["hallway_database_up"] == "1"
     assert owner.name not in text and owner.id not in text
-    # Not on the gateway's own address.
+    # The gateway's own address has no metrics.
     assert Caller(owner.origin).get("/metrics").status == 404
     assert gateway.stop() == 0
 
 
-def test_the_listener_for_metrics_is_bounded_like_the_others(tmp_path: Path):
+def test_the_metrics_listener_is_bounded_like_the_others(tmp_path: Path):
     gateway = Gateway(tmp_path / "data", "--metrics-listen", "127.0.0.1:0")
     Person.owner(gateway)
     told = METRICS.search("\n".join(gateway.lines)) or gateway.wait_for(METRICS)
@@ -156,13 +156,13 @@ def test_the_listener_for_metrics_is_bounded_like_the_others(tmp_path: Path):
     def connect() -> socket.socket:
         return socket.create_connection((where.hostname, where.port), timeout=60)
 
-    # As many as it takes, of which each asks nothing.
+    # As many connections as the listener takes, all of them silent.
     idle = [connect() for _ in range(32)]
     try:
         with pytest.raises(urllib.error.HTTPError) as full:
             urllib.request.urlopen(told[1], timeout=10)
         assert full.value.code == 503 and json.load(full.value)["code"] == "full"
-        # They are put out, and then there is room.
+        # The listener ends them after a while, and then has room again.
         assert [each.recv(1) for each in idle] == [b""] * 32
     finally:
         for each in idle:

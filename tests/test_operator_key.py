@@ -1,4 +1,4 @@
-"""The operator key, locked under security keys: a gateway that starts only after a touch."""
+"""The operator key, locked under security keys: the gateway starts only after a touch."""
 
 import json
 import os
@@ -68,13 +68,13 @@ def fail(realm: Path, *arguments: str | Path, pin: str = PIN) -> str:
 
 
 def lock(realm: Path, keys: list[SoftwareKey]) -> None:
-    """Locks the operator key under all of these, and removes its file."""
+    """Locks the operator key under all of these keys, and removes its file."""
     for key, label in zip(keys, ("desk", "safe")):
         succeed(realm, "operator-key", "lock", "--key", at(key), "--label", label)
     succeed(realm, "operator-key", "remove-file", "--unlock-with", at(keys[0]))
 
 
-def test_each_key_unlocks_and_nothing_else_does(
+def test_each_registered_key_unlocks_and_no_other_does(
     tmp_path: Path, realm: Path, keys: list[SoftwareKey]
 ):
     was = (realm / "operator.key").read_text()
@@ -109,7 +109,7 @@ def test_each_key_unlocks_and_nothing_else_does(
     assert "does not unlock" in fail(realm, *listen, at(other))
     other.unplug()
     assert "would lock nothing" in fail(realm, *listen, keys[0].file)
-    # Nobody made a new key for a realm that is there.
+    # The gateway makes no new operator key for an existing realm.
     assert not (realm / "operator.key").exists()
 
     succeed(realm, "operator-key", "write-file", "--unlock-with", at(keys[0]))
@@ -117,7 +117,7 @@ def test_each_key_unlocks_and_nothing_else_does(
     assert (realm / "operator.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_key_that_is_forgotten_or_reset_unlocks_no_more(realm: Path, keys: list[SoftwareKey]):
+def test_a_forgotten_or_reset_key_unlocks_no_more(realm: Path, keys: list[SoftwareKey]):
     lock(realm, keys)
     succeed(realm, "operator-key", "forget", "desk")
     assert "does not unlock" in fail(
@@ -158,7 +158,7 @@ def test_a_backup_of_a_locked_realm_is_made_and_read_with_a_touch(
     succeed(again, "restore", file, "--unlock-with", at(keys[1]))
 
 
-def test_a_key_that_nobody_can_reach_is_named(realm: Path, keys: list[SoftwareKey]):
+def test_an_unreachable_key_is_named(realm: Path, keys: list[SoftwareKey]):
     lock(realm, keys)
     missing = realm.parent / "no.socket"
     said = fail(realm, "serve", "--listen", "127.0.0.1:0", "--unlock-with", f"unix:{missing}")

@@ -43,7 +43,7 @@ def owner(browser: Browser, office: Office) -> Visitor:
 
 
 def sign(visitor: Visitor, sentence: str) -> None:
-    """Touches the key for this, and waits until it is done."""
+    """Reads the sentence, touches the key, and waits until the act is done."""
     visitor.agree(sentence)
     expect(visitor.page.get_by_text("Signed, and in the log.")).to_be_visible()
 
@@ -64,7 +64,7 @@ def join(ada: Visitor, ben: Visitor) -> None:
     ben.page.get_by_label("The link you were sent").fill(link)
     ben.press("Accept")
     sign(ben, "become a partner of the realm alpha.localhost")
-    # Told by the gateway a moment later.
+    # Ben's gateway tells Ada's a moment later.
     partner = ben.page.get_by_text("Partner", exact=True)
     while not partner.is_visible():
         ben.page.reload()
@@ -73,7 +73,7 @@ def join(ada: Visitor, ben: Visitor) -> None:
 
 
 def share(ada: Visitor, rights: str) -> None:
-    """Ada makes a hall and lets everybody of Ben's realm in."""
+    """Ada creates a hall and admits everybody of Ben's realm."""
     ada.open("/halls")
     ada.page.get_by_label("What people call it").fill("Backups of the lab")
     ada.page.get_by_label("Its name in commands").fill("backups")
@@ -116,7 +116,7 @@ def test_two_owners_join_share_and_part(browser: Browser, offices: tuple[Office,
         ada.page.reload()
     ada.keep("partners-left")
 
-    # The realm's own authorities take turns: the next one is known already.
+    # A realm's next authority is in its bundle before it signs.
     for stage in ["Signs", "Next"]:
         expect(ada.page.get_by_text(stage, exact=True)).to_be_visible()
     ada.press("Have the next one sign now")

@@ -1,7 +1,7 @@
 """Files of every kind, as cameras, phones and drones write them, from the folder to the signed copy.
 
-Whatever a viewer opens is signed as it is, and carries its evidence inside or beside it. Pillow and
-exiftool are the viewers.
+A picture that a viewer can open is signed as it is, and has its evidence inside or beside it. The viewers
+are Pillow and exiftool.
 """
 
 import io
@@ -22,15 +22,15 @@ from gateway_process import ROOT, Gateway, hallway
 from PIL import Image
 
 PICTURES = ROOT / "tests/pictures"
-#: Seconds: what looks like half a picture is waited for, a minute.
-WAITED = 150
+#: A camera waits a minute before it sends a file that looks unfinished.
+WAIT_SECONDS = 150
 CAT = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes()
-DAY = 86_400
+DAY_SECONDS = 86_400
 
 
 @dataclass
 class Studio:
-    """A camera at work, where its signed copies go, and who owns it."""
+    """A camera, the folder of its signed copies, and its owner."""
 
     camera: Camera
     kept: Path
@@ -38,17 +38,17 @@ class Studio:
     owner: Person
 
     def sends(self, files: dict[str, bytes]) -> dict[str, Path]:
-        """Takes these files; gives the signed copy of each, once all were accepted."""
+        """Puts these files into the camera's folder. Returns the signed copies, once all are accepted."""
         before = set(self.kept.iterdir()) if self.kept.exists() else set()
         for name, file in files.items():
             self.camera.put(name, file)
         for _ in files:
-            self.camera.says(re.compile("^accepted "), WAITED)
+            self.camera.says(re.compile("^accepted "), WAIT_SECONDS)
         made = {path for path in set(self.kept.iterdir()) - before if path.suffix != ".evidence"}
         assert len(made) == len(files)
         named = {path.name: path for path in made}
         return {
-            # A name that had to be cut is found by what the file ends with.
+            # If the camera had to shorten a name, the last bytes of the file find its copy.
             name: named.get(name) or next(path for path in made if file[-64:] in path.read_bytes())
             for name, file in files.items()
         }
@@ -66,7 +66,7 @@ class Studio:
         assert report["holds"], (file.name, report["failure"])
 
     def notices(self, file: Path, at: int) -> None:
-        """One changed byte of a file that holds."""
+        """Changes one byte of a file that holds, and checks that the copy does not."""
         changed = bytearray(file.read_bytes())
         changed[at] ^= 1 << (at % 8)
         copy = file.parent.parent / "changed" / file.name
@@ -110,7 +110,7 @@ def studio(
 
 
 @pytest.mark.parametrize("name", ["bytes-between-segments.jpg", "zero-e1-segment.jpg"])
-def test_a_picture_against_the_letter_of_its_format_is_signed(studio: Studio, name: str):
+def test_a_picture_with_format_errors_is_signed(studio: Studio, name: str):
     original = (PICTURES / name).read_bytes()
     copy = studio.sends({name: original})[name]
     studio.holds(copy)
@@ -135,7 +135,7 @@ def box(kind: bytes, data: bytes) -> bytes:
 
 
 def with_credentials(jpeg: bytes) -> bytes:
-    """A JPEG with a C2PA manifest store, as far as its boxes go."""
+    """A JPEG with the outer boxes of a C2PA manifest store."""
     described = box(b"jumd", bytes.fromhex("63327061 0011 0010 8000 00aa00389b71 03") + b"c2pa\0")
     store = b"JP\0\1\0\0\0\1" + box(b"jumb", described)
     return jpeg[:2] + b"\xff\xeb" + (len(store) + 2).to_bytes(2) + store + jpeg[2:]
@@ -154,9 +154,9 @@ def test_files_of_every_kind_are_signed_inside_or_beside(studio: Studio):
         "a.webp": encoded("WEBP"),
         "a.gif": encoded("GIF"),
         "no picture.jpg": b"no picture at all",
-        # What others signed as a whole keeps its bytes.
+        # A file that is signed as a whole by other software keeps its bytes.
         "credentials.jpg": with_credentials(CAT),
-        # Readers count from the end to the film in it.
+        # Viewers find the film in the picture by counting from the end of the file.
         "motion.avif": encoded("AVIF") + box(b"mpvd", films),
         "open.mp4": films + b"\0\0\0\0free and on to the end",
         "half.txt.zip": b"PK\x03\x04 and no more",
@@ -181,14 +181,14 @@ def test_files_of_every_kind_are_signed_inside_or_beside(studio: Studio):
     assert said["no picture.jpg"] == "application/octet-stream"
 
 
-def test_evidence_beside_a_file_decides(studio: Studio):
+def test_evidence_beside_a_file_counts(studio: Studio):
     copies = studio.sends({"inside.jpg": CAT, "other.jpg": encoded("JPEG"), "b.txt": b"a text"})
     signed = copies["inside.jpg"]
     studio.holds(signed)
-    # Something else's evidence beside a picture that carries its own.
+    # Evidence of another file lies beside a picture with its own evidence inside.
     shutil.copy(beside(copies["b.txt"]), beside(signed))
     assert not studio.verify(signed)["holds"]
-    # Its own, both inside and beside it, as the console hands them out.
+    # The picture's own evidence is inside and beside it, as the console gives it.
     rows = {row["file_name"]: row["evidence"] for row in studio.owner.pages("/api/transactions")}
     receipt = studio.owner.get(f"/api/receipts/{rows['inside.jpg']}").expect_bytes(200)
     beside(signed).write_bytes(receipt)
@@ -197,12 +197,12 @@ def test_evidence_beside_a_file_decides(studio: Studio):
     signed.write_bytes(whole[:-1])
     assert not studio.verify(signed)["holds"]
     signed.write_bytes(whole)
-    # The bytes that were signed, and the same evidence beside them.
+    # The original bytes, with the evidence beside them.
     plain = signed.with_name("plain.jpg")
     plain.write_bytes(CAT)
     beside(plain).write_bytes(receipt)
     studio.holds(plain)
-    # The evidence by its own name is about the file beside it.
+    # To verify the evidence file is to verify the file beside it.
     assert studio.verify(beside(plain))["holds"]
     for bytes_there, code in ((CAT + b"!", 1), (None, 3)):
         plain.unlink()
@@ -212,7 +212,7 @@ def test_evidence_beside_a_file_decides(studio: Studio):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == code, done.stdout
     assert "inside.jpg is not here, so its bytes were not compared" in done.stdout
-    # A receipt is known by its bytes, and several files are told in a line each.
+    # A receipt is recognised by its bytes. For several files the report has a line each.
     elsewhere = signed.with_name("a.receipt")
     elsewhere.write_bytes(receipt)
     plain.write_bytes(CAT)
@@ -228,19 +228,19 @@ def test_evidence_beside_a_file_decides(studio: Studio):
         assert not studio.verify(plain)["holds"], at
     beside(signed).unlink()
     studio.holds(signed)
-    # A file that is called evidence itself.
+    # A file whose own name ends in .evidence.
     called = signed.with_name("called.evidence")
     called.write_bytes(copies["b.txt"].read_bytes())
     shutil.copy(beside(copies["b.txt"]), beside(called))
     studio.holds(called)
     called.write_bytes(b"another text")
     assert not studio.verify(called)["holds"]
-    # Evidence itself is judged by what lies beside it, too.
+    # An evidence file is also checked with the evidence beside it.
     called.write_bytes(receipt)
     assert not studio.verify(called)["holds"]
     beside(called).unlink()
     assert studio.verify(called, compared=False)["holds"]
-    # A picture that carries evidence is signed once more, as it is.
+    # A picture with evidence can be signed again, without changes.
     again = studio.sends({"again.jpg": signed.read_bytes()})["again.jpg"]
     assert again.read_bytes() == signed.read_bytes() and beside(again).exists()
     studio.holds(again)
@@ -248,7 +248,7 @@ def test_evidence_beside_a_file_decides(studio: Studio):
     studio.holds(again)
 
 
-def test_names_of_every_length_are_sent(studio: Studio):
+def test_files_with_long_names_are_sent(studio: Studio):
     long = [
         "x" * 243 + ".jpg",
         "y" * 251 + ".jpg",
@@ -268,9 +268,9 @@ def test_names_of_every_length_are_sent(studio: Studio):
 
 def test_each_file_has_its_own_time_or_is_set_aside(studio: Studio):
     now = time.time()
-    told = {"1-new.txt": now, "2-days.txt": now - 10 * DAY, "3-new.txt": now}
-    refused = {"1-months.txt": now - 60 * DAY, "2-1970.txt": 0.0, "3-future.txt": now + 2 * DAY,
-               "4-1960.txt": -10 * 365.0 * DAY}
+    told = {"1-new.txt": now, "2-days.txt": now - 10 * DAY_SECONDS, "3-new.txt": now}
+    refused = {"1-months.txt": now - 60 * DAY_SECONDS, "2-1970.txt": 0.0,
+               "3-future.txt": now + 2 * DAY_SECONDS, "4-1960.txt": -10 * 365.0 * DAY_SECONDS}
     studio.camera.put("0-first.txt", b"first")
     studio.camera.says(re.compile("^accepted 0-first.txt"))
     for name, taken in (told | refused).items():
@@ -283,7 +283,7 @@ def test_each_file_has_its_own_time_or_is_set_aside(studio: Studio):
     assert not refused.keys() & rows.keys()
     folder = studio.camera.pictures / "refused"
     for name in refused:
-        # Those that come from afar are refused by the gateway, after others perhaps.
+        # Files with times far away are refused by the gateway, maybe after other files.
         if not (folder / name).exists():
             studio.camera.says(re.compile(f"^{name} is not sent"))
         assert (folder / name).read_bytes() == name.encode()
@@ -293,7 +293,7 @@ def test_each_file_has_its_own_time_or_is_set_aside(studio: Studio):
 
 
 def segments(jpeg: bytes) -> tuple[list[bytes], bytes]:
-    """The segments before the image data, with their markers, and all that follows."""
+    """The segments before the image data, with their markers, and the rest of the file."""
     at, found = 2, []
     while jpeg[at + 1] != 0xDA:
         end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])
@@ -303,7 +303,7 @@ def segments(jpeg: bytes) -> tuple[list[bytes], bytes]:
 
 
 def mutated(dice: random.Random) -> bytes:
-    """A JPEG out of real segments, with some of what real cameras do to them."""
+    """A JPEG of real segments, with deviations that real cameras make."""
     parts, rest = segments(CAT)
     for _ in range(dice.randrange(1, 6)):
         at = dice.randrange(len(parts) + 1)
@@ -338,7 +338,7 @@ def opens(picture: bytes) -> bool:
     return True
 
 
-def test_what_pillow_opens_is_signed_and_still_opens(studio: Studio):
+def test_pictures_that_pillow_opens_are_signed_and_still_open(studio: Studio):
     seed = random.SystemRandom().randrange(1 << 32)
     dice = random.Random(seed)
     made: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""python-fido2 drives the software key, as it would drive one on USB."""
+"""python-fido2 uses the software key as it uses a USB key."""
 
 import json
 import os
@@ -23,7 +23,7 @@ USER = {"id": b"ada", "name": "ada", "displayName": "Ada"}
 
 
 class Typist(UserInteraction):
-    """Types the PIN when asked, and touches at once."""
+    """Types the PIN when asked, and touches the key at once."""
 
     def prompt_up(self) -> None:
         pass
@@ -90,7 +90,7 @@ def test_register_and_sign_in(device, pin, resident, algorithm):
         assert response.response.user_handle == USER["id"]
 
 
-def test_a_credential_is_made_once(device):
+def test_an_excluded_credential_is_not_made_again(device):
     server = Fido2Server(RP)
     client = client_of(device)
     options, state = server.register_begin(USER, user_verification="discouraged")
@@ -116,13 +116,13 @@ def test_several_accounts_are_offered_the_newest_first(device):
     found = ctap.get_assertions(RP.id, b"\1" * 32)
     assert [assertion.user["id"] for assertion in found] == [b"\3", b"\2", b"\1", b"\0"]
     assert found[0].number_of_credentials == 4
-    # Names are for those who proved to be the owner.
+    # Without user verification, the answer has no names.
     assert all(set(assertion.user) == {"id"} for assertion in found)
     refused(CtapError.ERR.NOT_ALLOWED, ctap.get_next_assertion)
 
 
 def set_unpadded(pins: ClientPin, pin: bytes) -> None:
-    """Sets a PIN that the client would refuse by itself."""
+    """Sets a PIN that python-fido2's own check would refuse."""
     agreement, secret = pins._get_shared_secret()
     sealed = pins.protocol.encrypt(secret, pin.ljust(64, b"\0"))
     pins.ctap.client_pin(
@@ -152,7 +152,7 @@ def test_pin_set_change_and_wrong(key, device, protocol):
     pins.get_pin_token("quite another")
     assert pins.get_pin_retries()[0] == 8
 
-    # Three wrong ones in a row need a power cycle; eight in all are the end.
+    # After three wrong PINs in a row the key needs a power cycle; after eight in all it is blocked.
     refused(CtapError.ERR.PIN_INVALID, pins.get_pin_token, PIN)
     refused(CtapError.ERR.PIN_INVALID, pins.get_pin_token, PIN)
     refused(CtapError.ERR.PIN_AUTH_BLOCKED, pins.get_pin_token, PIN)
@@ -195,11 +195,11 @@ def test_a_token_is_for_one_relying_party_and_one_ceremony(device):
     refused(CtapError.ERR.PIN_AUTH_INVALID, register, token, "gate.example")
     without = [digest, {"id": "a"}, USER, [{"type": "public-key", "alg": -7}]]
     refused(CtapError.ERR.PUAT_REQUIRED, ctap.make_credential, *without, options={"rk": True})
-    # A touch is enough for what the key does not keep (makeCredUvNotRqd).
+    # For a credential that the key does not store, a touch is enough (makeCredUvNotRqd).
     assert not ctap.make_credential(*without).auth_data.is_user_verified()
 
 
-def test_reset_forgets_everything_and_only_just_after_power_up(key, device):
+def test_reset_works_only_after_power_up_and_forgets_everything(key, device):
     ctap = Ctap2(device)
     ClientPin(ctap).set_pin(PIN)
     made = Ctap2(key.replug())
@@ -248,7 +248,7 @@ def test_the_transport(device):
     refused(CtapError.ERR.INVALID_LENGTH, device.call, CTAPHID.CBOR, b"")
 
 
-def test_never_consents(tmp_path):
+def test_a_key_that_never_consents(tmp_path):
     key = SoftwareKey(tmp_path, consent="never")
     ctap = Ctap2(key.plug_in())
     refused(CtapError.ERR.OPERATION_DENIED, ctap.selection)

@@ -1,4 +1,4 @@
-"""python-fido2 enrols fingers on a software key whose sensor is simulated, and uses them."""
+"""python-fido2 enrols fingers on a software key with a simulated sensor, and uses them."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def key(tmp_path) -> Iterator[SoftwareKey]:
 
 @pytest.fixture
 def device(key: SoftwareKey) -> CtapHidDevice:
-    """A key with a PIN, at whose sensor finger 1 is, over and over again."""
+    """A key with a PIN, whose sensor always feels finger 1."""
     key.fingers = "1"
     device = key.plug_in()
     ClientPin(Ctap2(device)).set_pin(PIN)
@@ -62,7 +62,7 @@ def enrol(device: CtapHidDevice) -> bytes:
     return template
 
 
-def test_the_sensor_introduces_itself(device):
+def test_the_sensor_describes_itself(device):
     info = Ctap2(device).info
     assert info.options["bioEnroll"] is False
     assert info.options["uv"] is False
@@ -83,7 +83,7 @@ def test_a_finger_is_enrolled_named_and_removed(device):
     assert bio.enumerate_enrollments() == {}
 
 
-def test_a_spoiled_sample_is_told_and_can_be_taken_again(key):
+def test_a_bad_sample_is_reported_and_can_be_repeated(key):
     key.fingers = "too-fast,1,2,1,1"
     device = key.plug_in()
     ClientPin(Ctap2(device)).set_pin(PIN)
@@ -110,7 +110,7 @@ def test_a_cancelled_enrolment_leaves_nothing(device):
     assert bio.enumerate_enrollments() == {}
 
 
-def test_enrolling_takes_the_pin(device):
+def test_enrolling_requires_the_pin(device):
     ctap = Ctap2(device)
     with pytest.raises(CtapError) as caught:
         ctap.bio_enrollment(modality=1, sub_cmd=FPBioEnrollment.CMD.ENROLL_BEGIN)

@@ -35,7 +35,7 @@ def refused(error: CtapError.ERR, call, *arguments, **options) -> None:
 
 
 def register(ctap: Ctap2, rp_id: str, user: str, **more):
-    """Makes a passkey, with the PIN if there is one."""
+    """Registers a passkey, with the PIN if one is set."""
     options = {"options": {"rk": True}, **more}
     if ctap.get_info().options["clientPin"]:
         pins = ClientPin(ctap)
@@ -63,7 +63,7 @@ def test_passkeys_are_listed_renamed_and_deleted(device, protocol):
         for rp_id in ["a.example", "b.example"]
         for user in ["ada", "bob", "cyd"]
     }
-    # The same account again takes the place of its first passkey.
+    # A second passkey of the same account replaces the first.
     made["a.example", "ada"] = register(ctap, "a.example", "ada").auth_data.credential_data
     passkeys = manager(ctap, protocol)
     metadata = passkeys.get_metadata()
@@ -93,7 +93,7 @@ def test_passkeys_are_listed_renamed_and_deleted(device, protocol):
     refused(CtapError.ERR.NO_CREDENTIALS, passkeys.delete_cred, ada)
     refused(CtapError.ERR.NO_CREDENTIALS, ctap.get_assertion, "a.example", DIGEST, [ada])
     assert ctap.get_info().remaining_disc_creds == room - 5
-    # Nothing more comes after the last one, and nothing without a token.
+    # After the last passkey the list ends, and without a token it is refused.
     refused(
         CtapError.ERR.NOT_ALLOWED,
         ctap.credential_mgmt,
@@ -106,7 +106,7 @@ def test_passkeys_are_listed_renamed_and_deleted(device, protocol):
     )
 
 
-def test_a_token_for_one_relying_party_manages_no_other(device):
+def test_a_token_of_one_relying_party_manages_no_other(device):
     ctap = Ctap2(device)
     ClientPin(ctap).set_pin(PIN)
     mine = register(ctap, "a.example", "ada").auth_data.credential_data.credential_id
@@ -119,7 +119,7 @@ def test_a_token_for_one_relying_party_manages_no_other(device):
     )
 
 
-def test_the_persistent_token_only_reads_and_dies_with_its_pin(key, device):
+def test_the_persistent_token_only_reads_and_ends_with_its_pin(key, device):
     ctap = Ctap2(device)
     ClientPin(ctap).set_pin(PIN)
     made = register(ctap, "a.example", "ada").auth_data.credential_data.credential_id
@@ -195,7 +195,7 @@ def test_policy(key, device):
     made = register(ctap, "a.example", "ada").auth_data.credential_data.credential_id
     allow = [{"type": "public-key", "id": made}]
     refused(CtapError.ERR.PUAT_REQUIRED, ctap.get_assertion, "a.example", DIGEST, allow)
-    # alwaysUv spares only the assertions that nobody has to be there for.
+    # alwaysUv makes an exception only for assertions without user presence.
     ctap.get_assertion("a.example", DIGEST, allow, options={"up": False})
     config().toggle_always_uv()
     ctap.get_assertion("a.example", DIGEST, allow)
@@ -252,7 +252,7 @@ def test_hmac_secret_at_sign_in_and_at_creation(device, protocol):
 
     assert evaluate([one, two], uv=True) == created
     assert evaluate([two], uv=True) == created[32:]
-    # Without verification it is another secret.
+    # Without user verification the secret is another one.
     assert evaluate([one], uv=False) not in (created[:32], created[32:])
     secret, bad = salted(one)
     bad[3] = bytes(len(bad[3]))
@@ -265,7 +265,7 @@ def test_hmac_secret_at_sign_in_and_at_creation(device, protocol):
     )
 
 
-def test_cred_protect_hides_and_cred_blob_is_kept(device):
+def test_cred_protect_hides_a_credential_and_cred_blob_is_stored(device):
     ctap = Ctap2(device)
     pins = ClientPin(ctap)
     for level in [1, 2, 3]:

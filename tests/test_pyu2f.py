@@ -1,5 +1,5 @@
-"""pyu2f, which knows U2F and takes nothing for an answer but the answer, drives the software key
-while its owner takes their time."""
+"""pyu2f, which knows only U2F and accepts no report but the answer, uses the software key while its owner
+answers late."""
 
 import os
 import socket
@@ -17,13 +17,13 @@ APPLICATION = "https://gate.example"
 
 
 class HidDevice:
-    """A key's reports over UDP, as pyu2f takes them from its own HID devices."""
+    """The reports of a key over UDP, as pyu2f reads them from its own HID devices."""
 
     def __init__(self, address: tuple[str, int]):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(address)
         self.socket.settimeout(10)
-        # Whether the key said that it has to be touched.
+        # Whether the key has said that it must be touched.
         self.unanswered = Event()
 
     def GetInReportDataLength(self) -> int:
@@ -43,7 +43,7 @@ class HidDevice:
 
 
 class Owner:
-    """Who is asked by a program, and answers once the client was told to ask again."""
+    """The consent command's person. It answers after the client was told to ask again."""
 
     def __init__(self, folder: Path):
         self.asked, self.answer, self.program = (
@@ -56,7 +56,7 @@ class Owner:
         self.program.chmod(0o700)
 
     def answers(self, device: HidDevice) -> Thread:
-        """Says yes, once, after the client heard that the owner has yet to answer."""
+        """Says yes once, after the client has heard that the owner must answer first."""
 
         def answer() -> None:
             if device.unanswered.wait(10):
@@ -85,7 +85,7 @@ def key(tmp_path, owner) -> Iterator[SoftwareKey]:
     key.unplug()
 
 
-def test_registering_and_signing_in_with_an_owner_who_takes_their_time(key, owner):
+def test_registration_and_sign_in_with_a_slow_owner(key, owner):
     device = HidDevice(key.address)
     transport = hidtransport.UsbHidTransport(device)
     client = u2f.U2FInterface(hardware.SecurityKey(transport), origin=APPLICATION)

@@ -1,8 +1,8 @@
-"""What people's doors refuse: each time by the right status and code, with nothing changed.
+"""The refusals of people's requests: each has the right status and code, and changes nothing.
 
-The gateway's clock cannot be set from outside. That a statement expires is therefore shown in two
-parts: `seal.rs` and the ceremonies' own tests judge the age by a clock of theirs, and here nobody
-can make a statement look younger, because its time of issue is under the seal.
+No test can set the gateway's clock. So the expiry of a statement is tested in two parts: `seal.rs` and the
+ceremonies' own tests judge its age by a clock of theirs, and here no change makes a statement look younger,
+because its time of issue is under the seal.
 """
 
 import os
@@ -19,7 +19,7 @@ def port_of(origin: str) -> str:
     return origin.rsplit(":", 1)[1]
 
 
-# What is wrong with an assertion, and the words in which an owner finds it among the refusals.
+# Wrong assertions, with the words that an owner sees in the list of refusals.
 WRONG_ASSERTIONS: dict[str, Callable[[Person], dict]] = {
     "origin of another site": lambda _: {"origin": "https://evil.example"},
     "origin that ends alike": lambda p: {"origin": f"http://evil-localhost:{port_of(p.origin)}"},
@@ -53,20 +53,20 @@ WRONG_ASSERTIONS: dict[str, Callable[[Person], dict]] = {
 
 
 @pytest.mark.parametrize("fault", WRONG_ASSERTIONS)
-def test_sign_in_refuses(fault: str, mia: Person, unchanged: None):
+def test_a_wrong_sign_in_is_refused(fault: str, mia: Person, unchanged: None):
     refused = mia.try_to_sign_in(**WRONG_ASSERTIONS[fault](mia))
     refused.refused(403, "refused")
     assert refused.cookie is None
 
 
 @pytest.mark.parametrize("fault", WRONG_ASSERTIONS)
-def test_acts_refuse(fault: str, owner: Person, unchanged: None):
+def test_a_wrong_assertion_for_an_act_is_refused(fault: str, owner: Person, unchanged: None):
     ceremony = owner.prepare("people.invite", name="Eve", role="owner")
     reply = owner.touch(ceremony, **WRONG_ASSERTIONS[fault](owner))
     reply.refused(403, "unknown-key" if fault == "credential nobody has" else "bad-assertion")
 
 
-def test_a_counter_that_stands_still_is_a_copy(owner: Person, mia: Person):
+def test_a_counter_that_does_not_rise_is_refused_as_a_copy(owner: Person, mia: Person):
     mia.sign_in()
     before = owner.state_of_the_realm()
     mia.try_to_sign_in(counter=mia.key.counter).refused(403, "refused")
@@ -78,7 +78,7 @@ def with_cose(change: Callable[[dict], dict]) -> Callable[[Credential], dict]:
     return lambda key: {"cose": change(key.key.cose())}
 
 
-# What is wrong with a registration.
+# Wrong registrations.
 WRONG_REGISTRATIONS: dict[str, Callable[[Credential], dict]] = {
     "origin of another site": lambda _: {"origin": "https://evil.example"},
     "origin that ends alike": lambda key: {"origin": key.origin.replace("//", "//evil-")},
@@ -110,12 +110,12 @@ WRONG_REGISTRATIONS: dict[str, Callable[[Credential], dict]] = {
 
 @pytest.fixture
 def right(mia: Person) -> dict[str, str]:
-    """A right to register a further key, from before the test."""
+    """The fields of a one-time link for a further key, made before the test."""
     return mia.right_to_a_key()
 
 
 @pytest.mark.parametrize("fault", WRONG_REGISTRATIONS)
-def test_registration_refuses(fault: str, mia: Person, right: dict[str, str], unchanged: None):
+def test_a_wrong_registration_is_refused(fault: str, mia: Person, right: dict[str, str], unchanged: None):
     keys = mia.get("/api/keys").expect()
     ceremony = mia.post("/api/keys/statement", {**right, "label": "second"}).expect()
     key = Credential.create(ceremony["public_key"], mia.origin)
@@ -125,7 +125,7 @@ def test_registration_refuses(fault: str, mia: Person, right: dict[str, str], un
     assert [row["id"] for row in mia.get("/api/keys").expect()] == [row["id"] for row in keys]
 
 
-def test_a_key_is_registered_once_whoever_tries(
+def test_a_registered_key_can_not_be_registered_again(
     owner: Person, mia: Person, right: dict[str, str], unchanged: None
 ):
     for key in (mia.key, owner.key):
@@ -151,7 +151,7 @@ def test_every_algorithm_registers_and_signs_in(algorithm: int, attestation: str
     mia.try_to_sign_in(key, signer=PrivateKey(algorithm)).refused(403, "refused")
 
 
-# What an authenticator may write beside what FIDO uses: text labels, other keys, other values.
+# Further data that an authenticator may write: text labels, other keys, other values.
 FURTHER = {
     "text label in the public key": with_cose(lambda cose: cose | {"note": "made by others"}),
     "text label that reads like a number": with_cose(lambda cose: cose | {"3": {"1": False}}),
@@ -167,7 +167,7 @@ FURTHER = {
 
 
 @pytest.mark.parametrize("further", FURTHER)
-def test_what_others_write_beside_it_is_passed_over(further: str, mia: Person):
+def test_further_data_of_an_authenticator_is_ignored(further: str, mia: Person):
     right = mia.right_to_a_key()
     ceremony = mia.post("/api/keys/statement", {**right, "label": "theirs"}).expect()
     key = Credential.create(ceremony["public_key"], mia.origin)
@@ -176,7 +176,7 @@ def test_what_others_write_beside_it_is_passed_over(further: str, mia: Person):
     assert mia.try_to_sign_in(key).expect()["person"]["id"] == mia.id
 
 
-# Answers and the statements that they belong to.
+# Each answer belongs to one statement.
 
 
 def sign_in_with(ceremony: dict, key: Credential) -> Reply:
@@ -190,12 +190,12 @@ def test_a_replayed_sign_in_opens_nothing(owner: Person, mia: Person):
     body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "bearer"}
     Caller(mia.origin).post("/api/sign-in", body).expect()
     before = owner.state_of_the_realm()
-    # The key's counter stands still in a copy.
+    # In a copied answer the counter has not risen.
     Caller(mia.origin).post("/api/sign-in", body).refused(403, "refused")
     assert owner.state_of_the_realm() == before
 
 
-def test_a_statement_is_answered_once_even_by_a_fresh_touch(owner: Person, mia: Person):
+def test_a_second_touch_for_the_same_statement_is_refused(owner: Person, mia: Person):
     ceremony = Caller(mia.origin).post("/api/sign-in/statement").expect()
     sign_in_with(ceremony, mia.key).expect()
     before = owner.state_of_the_realm()
@@ -203,7 +203,7 @@ def test_a_statement_is_answered_once_even_by_a_fresh_touch(owner: Person, mia: 
     assert owner.state_of_the_realm() == before
 
 
-def test_a_replayed_act_is_not_done_again(owner: Person):
+def test_a_replayed_act_is_refused(owner: Person):
     ceremony = owner.prepare("people.invite", name="Ann", role="member")
     made = owner.key.sign(challenge_of(ceremony)).to_json()
     owner.post("/api/acts", answered(ceremony, made)).expect()
@@ -213,7 +213,7 @@ def test_a_replayed_act_is_not_done_again(owner: Person):
     assert owner.state_of_the_realm() == before
 
 
-def test_an_answer_is_worth_nothing_in_another_session(owner: Person):
+def test_an_answer_is_refused_in_another_session(owner: Person):
     ceremony = owner.prepare("people.invite", name="Eve", role="owner")
     made = owner.key.sign(challenge_of(ceremony)).to_json()
     other = Caller(owner.origin)
@@ -225,7 +225,7 @@ def test_an_answer_is_worth_nothing_in_another_session(owner: Person):
     assert owner.state_of_the_realm() == before
 
 
-def test_a_statement_for_one_purpose_serves_no_other(
+def test_a_statement_for_one_purpose_is_refused_for_others(
     owner: Person, right: dict[str, str], unchanged: None
 ):
     act = owner.prepare("people.invite", name="Eve", role="owner")
@@ -243,12 +243,12 @@ def test_a_statement_for_one_purpose_serves_no_other(
 
 
 @pytest.mark.parametrize("change", ["issued", "nonce", "terms", "realm", "seal", "no seal", "own"])
-def test_a_statement_that_was_tampered_with_is_foreign(change: str, owner: Person, unchanged: None):
+def test_a_changed_statement_is_refused_as_foreign(change: str, owner: Person, unchanged: None):
     ceremony = owner.prepare("people.invite", name="Eve", role="member")
     parts = cbor.decode(unb64(ceremony["statement"]))
     seal = unb64(ceremony["seal"])
     if change == "issued":
-        # Younger than it is: this is how an expired one would be kept alive.
+        # A later time of issue would keep an expired statement alive.
         parts["issued"] += 60_000
     elif change == "nonce":
         parts["nonce"] = os.urandom(16)
@@ -267,7 +267,7 @@ def test_a_statement_that_was_tampered_with_is_foreign(change: str, owner: Perso
 
 
 @pytest.mark.parametrize("cut,tail", [(1, b""), (0, b"\0"), (0, b"\xa0")])
-def test_truncated_and_trailing_statements_are_foreign(
+def test_truncated_and_longer_statements_are_refused_as_foreign(
     cut: int, tail: bytes, owner: Person, unchanged: None
 ):
     ceremony = owner.prepare("people.invite", name="Eve", role="member")
@@ -276,16 +276,16 @@ def test_truncated_and_trailing_statements_are_foreign(
     owner.touch(bent).refused(403, "foreign-challenge")
 
 
-def test_somebody_elses_key_does_not_sign_my_acts(owner: Person, mia: Person, unchanged: None):
+def test_the_key_of_another_person_signs_no_act(owner: Person, mia: Person, unchanged: None):
     ceremony = owner.prepare("people.invite", name="Eve", role="owner")
-    # As Mia hands it in: it is not her session's. As the owner does: it is not the owner's key.
+    # From Mia: the statement is not of her session. From the owner: the key is not the owner's.
     made = mia.key.sign(challenge_of(ceremony)).to_json()
     mia.post("/api/acts", answered(ceremony, made)).refused(403, "foreign-challenge")
     made = mia.key.sign(challenge_of(ceremony)).to_json()
     owner.post("/api/acts", answered(ceremony, made)).refused(403, "other-person")
 
 
-def test_a_lesser_role_prepares_and_does_no_act_of_an_owner(mia: Person, unchanged: None):
+def test_a_member_can_not_prepare_acts_of_an_owner(mia: Person, unchanged: None):
     for act in (
         {"act": "people.invite", "name": "Eve", "role": "owner"},
         {"act": "people.change_role", "person": mia.id, "role": "owner"},
@@ -294,7 +294,7 @@ def test_a_lesser_role_prepares_and_does_no_act_of_an_owner(mia: Person, unchang
         mia.post("/api/acts/statement", act).refused(403, "role")
 
 
-def test_a_role_that_was_taken_away_meanwhile_does_not_count(owner: Person):
+def test_an_act_is_refused_if_the_role_was_lost_meanwhile(owner: Person):
     second = owner.invite("Otto", "owner")
     ceremony = second.prepare("people.invite", name="Eve", role="owner")
     owner.act("people.change_role", person=second.id, role="member")
@@ -303,7 +303,7 @@ def test_a_role_that_was_taken_away_meanwhile_does_not_count(owner: Person):
     assert owner.state_of_the_realm() == before
 
 
-def test_a_role_is_not_given_to_whom_has_it(owner: Person):
+def test_a_role_is_not_given_to_a_person_who_has_it(owner: Person):
     ada = owner.invite("Ada", "operator")
     again = {"act": "people.change_role", "person": ada.id, "role": "operator"}
     said = owner.post("/api/acts/statement", again).refused(409, "same-role")
@@ -319,7 +319,7 @@ def test_a_role_is_not_given_to_whom_has_it(owner: Person):
     "body,status",
     [(b"", 400), (b"{", 400), (b"[]", 422), (b"{}", 422), (b'{"statement": 1}', 422), (b"\xff", 400)],
 )
-def test_bodies_that_are_no_answers(body: bytes, status: int, owner: Person, unchanged: None):
+def test_malformed_bodies_are_refused(body: bytes, status: int, owner: Person, unchanged: None):
     for path in ("/api/sign-in", "/api/keys", "/api/acts"):
         reply = owner.call("POST", path, body, Content_Type="application/json")
         reply.refused(status, "malformed" if status == 400 else "invalid")
@@ -334,7 +334,7 @@ def refusals(owner: Person, code: str) -> list[dict]:
     return [row for row in owner.pages("/api/refusals") if row["code"] == code]
 
 
-# What somebody tries who holds nothing of the realm's, and the code under which an owner finds it.
+# Requests of a stranger without a key, and the code by which an owner finds each.
 TRIED_BY_STRANGERS: dict[str, tuple[Callable[[Caller, str], Reply], str]] = {
     "looking for a link": (lambda c, token: c.post("/api/join/look", {"token": token}), "link"),
     "signing in with a link": (lambda c, token: c.post("/api/join/sign-in", {"token": token}), "link"),
@@ -350,19 +350,19 @@ TRIED_BY_STRANGERS: dict[str, tuple[Callable[[Caller, str], Reply], str]] = {
 
 
 @pytest.mark.parametrize("tried", TRIED_BY_STRANGERS)
-def test_what_strangers_try_is_found_among_the_refusals(tried: str, owner: Person):
+def test_requests_of_strangers_are_in_the_list_of_refusals(tried: str, owner: Person):
     attempt, code = TRIED_BY_STRANGERS[tried]
     counted = sum(1 + row["more"] for row in refusals(owner, code))
     attempt(Caller(owner.origin), b64(os.urandom(32))).refused(403, code)
 
     def noted() -> bool:
-        # How many more there were is written once a second.
+        # The gateway writes the number of equal refusals once a second.
         return sum(1 + row["more"] for row in refusals(owner, code)) == counted + 1
 
     eventually(noted)
 
 
-def test_who_lacks_a_role_is_named_among_the_refusals(owner: Person):
+def test_a_refused_role_is_recorded_with_the_person(owner: Person):
     nosy = owner.invite("Nosy", "member")
     nosy.get("/api/refusals").refused(403, "role")
     assert nosy.id in [row["person"] for row in refusals(owner, "role")]

@@ -24,7 +24,7 @@ SERVES = re.compile(r"serves (\S+) at (http\S+)")
 
 
 def refused(*arguments: str | Path) -> str:
-    """What `hallway serve` says when it does not start."""
+    """The output of a `hallway serve` that must not start."""
     ended = subprocess.run(
         [hallway(), "serve", *map(str, arguments)], capture_output=True, text=True, timeout=30
     )
@@ -87,7 +87,7 @@ def test_tls_with_a_given_certificate(tmp_path: Path, certificate: tuple[Path, P
     assert gateway.stop() == 0
 
 
-def test_plain_http_stays_on_this_machine(tmp_path: Path):
+def test_plain_http_listens_on_loopback_only(tmp_path: Path):
     said = refused("--data", tmp_path / "data", "--listen", "0.0.0.0:0")
     assert "no certificate is configured" in said
 
@@ -114,7 +114,7 @@ def test_a_misspelt_setting_is_named(tmp_path: Path):
     assert "relam" in refused("--data", folder)
 
 
-def test_the_first_start_keeps_its_flags(tmp_path: Path):
+def test_the_first_start_writes_its_flags_to_the_configuration(tmp_path: Path):
     flags = ["--realm", "Alpha.localhost", "--public-url", "HTTP://Gate.alpha.LOCALHOST:8080/"]
     first = Gateway(tmp_path / "data", *flags)
     assert first.origin == "http://gate.alpha.localhost:8080"
@@ -139,7 +139,7 @@ def test_the_first_start_keeps_its_flags(tmp_path: Path):
         ["--metadata-root", "/nowhere.pem"],
     ],
 )
-def test_a_first_start_that_fails_leaves_nothing_behind(tmp_path: Path, flags: list[str]):
+def test_a_first_start_that_fails_leaves_no_files(tmp_path: Path, flags: list[str]):
     listen = [] if "--listen" in flags else ["--listen", "127.0.0.1:0"]
     said = refused("--data", tmp_path / "data", *listen, *flags)
     assert "secret" not in said
@@ -150,7 +150,7 @@ def test_a_first_start_that_fails_leaves_nothing_behind(tmp_path: Path, flags: l
 
 
 @pytest.mark.parametrize("port", [":443", ":0443", ":", ""])
-def test_an_origin_is_the_one_that_browsers_name(tmp_path: Path, certificate, port: str):
+def test_the_origin_is_spelled_as_browsers_do(tmp_path: Path, certificate, port: str):
     chain, key = certificate
     data = tmp_path / "data"
     data.mkdir()
@@ -164,7 +164,7 @@ def test_an_origin_is_the_one_that_browsers_name(tmp_path: Path, certificate, po
 
 
 @pytest.mark.parametrize("port", [":99999", ":abc", ":0", ":44 3", ":-1"])
-def test_an_address_that_is_none_stops_the_start_with_its_line(tmp_path: Path, port: str):
+def test_a_malformed_address_is_refused_with_its_line(tmp_path: Path, port: str):
     data = tmp_path / "data"
     data.mkdir()
     url = f"https://gate.example.com{port}"
@@ -172,7 +172,7 @@ def test_an_address_that_is_none_stops_the_start_with_its_line(tmp_path: Path, p
     said = refused("--data", data)
     assert "line 3" in said and "a gateway's address is https://HOST" in said, said
     assert [path.name for path in data.iterdir()] == ["hallway.toml"]
-    # Given as a flag or a variable, it names that.
+    # If it comes from a flag or a variable, the message names that.
     for more in ({"HALLWAY_PUBLIC_URL": url}, {}):
         given = [] if more else ["--public-url", url]
         ended = subprocess.run(
@@ -201,7 +201,7 @@ def test_a_password_in_an_address_is_not_repeated(tmp_path: Path, flag: str, val
     assert "line 1" in refused("--data", tmp_path / "data")
 
 
-def test_another_operator_key_opens_nothing(tmp_path: Path):
+def test_another_operator_key_is_refused(tmp_path: Path):
     gateway = Gateway(tmp_path / "data")
     assert gateway.stop() == 0
     kept = tmp_path / "data" / "operator.key"
@@ -211,7 +211,7 @@ def test_another_operator_key_opens_nothing(tmp_path: Path):
 
 
 @pytest.mark.parametrize("configured", [True, False])
-def test_no_operator_key_is_made_beside_a_database(tmp_path: Path, configured: bool):
+def test_no_operator_key_is_made_for_an_existing_database(tmp_path: Path, configured: bool):
     gateway = Gateway(tmp_path / "data")
     assert gateway.stop() == 0
     kept = tmp_path / "data" / "operator.key"
@@ -223,7 +223,7 @@ def test_no_operator_key_is_made_beside_a_database(tmp_path: Path, configured: b
     assert not kept.exists()
 
 
-def test_everything_that_is_wrong_is_told_by_its_line(tmp_path: Path):
+def test_every_wrong_setting_is_reported_with_its_line(tmp_path: Path):
     data = tmp_path / "data"
     data.mkdir()
     (data / "hallway.toml").write_text(
@@ -236,7 +236,7 @@ def test_everything_that_is_wrong_is_told_by_its_line(tmp_path: Path):
     assert -1 not in places and places == sorted(places) and "secret" not in said, said
 
 
-def test_a_database_that_does_not_answer_is_waited_for_until_it_is_told_to_stop(tmp_path: Path):
+def test_a_gateway_that_waits_for_its_database_can_be_stopped(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"postgres://me:secret@127.0.0.1:{silent.getsockname()[1]}/realm"
         gateway = Program(
@@ -263,7 +263,7 @@ def test_the_trust_file_comes_from_the_running_gateway(gateway: Gateway, tmp_pat
     assert '"localhost"' in file.read_text()
 
 
-def test_help_and_manuals_are_made_of_one_description(tmp_path: Path):
+def test_every_command_has_help_and_a_manual(tmp_path: Path):
     for command in ("tour", "serve", "key", "device", "verify", "log", "trust", "attest"):
         shown = subprocess.run([hallway(), command, "--help"], capture_output=True, text=True)
         assert shown.returncode == 0 and "Usage:" in shown.stdout
@@ -272,7 +272,7 @@ def test_help_and_manuals_are_made_of_one_description(tmp_path: Path):
     assert (tmp_path / "man" / "hallway-verify.1").read_text().startswith(".")
 
 
-def test_what_it_serves_is_told_as_json(tmp_path: Path):
+def test_serve_prints_its_addresses_as_json(tmp_path: Path):
     data = tmp_path / "data"
     data.mkdir()
     (data / "hallway.toml").write_text('listen = "127.0.0.1:0"\n[hall]\nlisten = "127.0.0.1:0"\n')

@@ -1,4 +1,4 @@
-"""Who is who: sessions, one-time links, keys and people that no longer count."""
+"""Identity: sessions, one-time links, and keys and people that have lost their rights."""
 
 import os
 
@@ -29,23 +29,23 @@ def test_strangers_do_not_learn_which_keys_exist(owner: Person, mia: Person):
 
 
 def described(reply: Reply) -> tuple[tuple[str, str], ...]:
-    """The headers, but for those that differ in any two answers."""
+    """The headers without those that differ in every answer."""
     own = {"x-request-id", "date"}
     return tuple(sorted((k, v) for k, v in reply.headers.items() if k.lower() not in own))
 
 
-def test_a_session_is_not_fixed_by_whoever_brought_a_cookie(house: Gateway, mia: Person):
+def test_a_planted_cookie_does_not_become_a_session(house: Gateway, mia: Person):
     visitor = Caller(house.origin, {"Origin": house.origin})
     ceremony = visitor.post("/api/sign-in/statement").expect()
     body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
     first = visitor.post("/api/sign-in", body)
     first.expect()
-    # A browser's form without an Origin does nothing, cookie or not.
+    # A form that a browser sends without an Origin is refused, with or without the cookie.
     formed = Caller(house.origin).post("/api/sign-out", Cookie=first.cookie)
     formed.refused(403, "cross-origin")
     name = first.cookie.split("=")[0]
     assert visitor.get("/api/me", Cookie=first.cookie).expect()["id"] == mia.id
-    # What an attacker planted: a token that is no session's, then one that is.
+    # An attacker has planted a cookie: first a random token, then the token of a session.
     planted = f"{name}={b64(os.urandom(32))}"
     ceremony = visitor.post("/api/sign-in/statement", Cookie=planted).expect()
     body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
@@ -58,7 +58,7 @@ def test_a_session_is_not_fixed_by_whoever_brought_a_cookie(house: Gateway, mia:
     third = visitor.post("/api/sign-in", body, Cookie=first.cookie)
     third.expect()
     assert third.cookie not in (first.cookie, second.cookie)
-    # The session that was brought along is over; signing out ends the new one.
+    # The earlier session has ended. Signing out ends the new one.
     visitor.get("/api/me", Cookie=first.cookie).refused(401, "sign-in")
     visitor.get("/api/me", Cookie=third.cookie).expect()
     visitor.post("/api/sign-out", Cookie=third.cookie).expect()
@@ -67,7 +67,7 @@ def test_a_session_is_not_fixed_by_whoever_brought_a_cookie(house: Gateway, mia:
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
 
 
-def test_other_sites_send_nothing_in_a_visitors_name(house: Gateway, mia: Person, unchanged: None):
+def test_requests_of_other_sites_are_refused(house: Gateway, mia: Person, unchanged: None):
     visitor = Caller(house.origin, {"Origin": house.origin})
     ceremony = visitor.post("/api/sign-in/statement").expect()
     for origin in ("https://evil.example", "null", house.origin + ".evil.example", house.origin + "/"):
@@ -78,11 +78,11 @@ def test_other_sites_send_nothing_in_a_visitors_name(house: Gateway, mia: Person
     stranger.post("/api/sign-in", body).refused(403, "cross-origin")
 
 
-# Links, keys and people that no longer count.
+# Links, keys and people that have lost their rights.
 
 
 def join(link: str, name: str | None = None) -> Reply:
-    """Registers a key by a link, or tries to."""
+    """Tries to register a key by a link."""
     origin, token = link.split("/join#")
     caller = Caller(origin)
     reply = caller.post("/api/keys/statement", {"token": token, "label": "key", "name": name})
@@ -92,11 +92,11 @@ def join(link: str, name: str | None = None) -> Reply:
     return caller.post("/api/keys", answered(reply.json, made.to_json()) | {"token": token})
 
 
-def test_one_time_links_serve_once(house: Gateway, owner: Person):
+def test_one_time_links_work_once(house: Gateway, owner: Person):
     link = owner.act("people.invite", name="Ida", role="member")["link"]
     token = link.split("#")[1]
     caller = Caller(house.origin)
-    # Two ceremonies are begun while the link is good; one is finished.
+    # Two ceremonies begin while the link works, and one of them is finished.
     late = caller.post("/api/keys/statement", {"token": token, "label": "late"}).expect()
     ida = join(link).expect()["person"]
     before = owner.state_of_the_realm()
@@ -110,20 +110,20 @@ def test_one_time_links_serve_once(house: Gateway, owner: Person):
     assert join(recovery).expect()["person"]["id"] == ida["id"]
     join(recovery).refused(403, "link")
     sign_in = owner.act("web.sign_in_link")["link"].split("#")[1]
-    # A link that signs in registers no key.
+    # A sign-in link registers no key.
     join(f"{house.origin}/join#{sign_in}").refused(403, "link")
     caller.post("/api/join/sign-in", {"token": sign_in}).expect()
     caller.post("/api/join/sign-in", {"token": sign_in}).refused(403, "link")
 
 
 @pytest.mark.parametrize("token", ["", "x", "A" * 43, "A" * 100_0, "ü" * 43])
-def test_guessed_links_open_nothing(token: str, house: Gateway, unchanged: None):
+def test_guessed_links_are_refused(token: str, house: Gateway, unchanged: None):
     caller = Caller(house.origin)
     for path, more in (("join/look", {}), ("join/sign-in", {}), ("keys/statement", {"label": "x"})):
         caller.post(f"/api/{path}", {"token": token, **more}).refused(403, "link")
 
 
-def test_a_recovered_person_is_rid_of_the_lost_key(owner: Person):
+def test_a_recovery_removes_the_lost_key(owner: Person):
     rosa = owner.invite("Rosa")
     link = owner.act("people.recover", person=rosa.id)["link"]
     again = Person(rosa.origin, link)
@@ -132,7 +132,7 @@ def test_a_recovered_person_is_rid_of_the_lost_key(owner: Person):
     rosa.get("/api/me").refused(401, "sign-in")
 
 
-def test_the_last_key_stays(owner: Person):
+def test_the_last_key_can_not_be_removed(owner: Person):
     lars = owner.invite("Lars")
     before = owner.state_of_the_realm()
     first = b64(lars.key.id)
@@ -142,7 +142,7 @@ def test_the_last_key_stays(owner: Person):
     assert owner.state_of_the_realm() == before
     second = lars.add_key()
     lars.post("/api/acts/statement", wanted).refused(404, "not-found")
-    # Two removals are prepared while there are two keys; one is done.
+    # Two removals are prepared while there are two keys, and one of them is done.
     removals = [lars.prepare("web.remove_key", key=key) for key in (b64(second.id), first)]
     lars.touch(removals[0]).expect()
     before = owner.state_of_the_realm()
@@ -151,7 +151,7 @@ def test_the_last_key_stays(owner: Person):
     lars.try_to_sign_in(second).refused(403, "refused")
 
 
-def test_a_suspended_person_is_out_until_resumed(owner: Person):
+def test_a_suspended_person_is_refused_until_the_reinstatement(owner: Person):
     nina = owner.invite("Nina", "operator")
     right = nina.right_to_a_key()
     ceremony = nina.post("/api/keys/statement", {**right, "label": "second"}).expect()
@@ -166,13 +166,13 @@ def test_a_suspended_person_is_out_until_resumed(owner: Person):
     assert nina.get("/api/me").expect()["id"] == nina.id
 
 
-def test_the_last_owner_stays(owner: Person, unchanged: None):
+def test_the_last_owner_can_not_lose_the_role(owner: Person, unchanged: None):
     for act in ({"act": "people.suspend"}, {"act": "people.change_role", "role": "member"}):
         ceremony = owner.prepare(person=owner.id, **act)
         owner.touch(ceremony).refused(409, "last-owner")
 
 
-def test_a_page_that_fails_leads_on(owner: Person, mia: Person):
+def test_an_error_page_keeps_the_navigation(owner: Person, mia: Person):
     for person, path, status in [
         (owner, "/devices/none", 404),
         (owner, "/nowhere", 404),
@@ -181,6 +181,6 @@ def test_a_page_that_fails_leads_on(owner: Person, mia: Person):
         page = person.get(path, Accept="text/html")
         assert page.status == status
         assert b'href="/transactions"' in page.body, path
-    # Who is not signed in is told nothing of what there is.
+    # Without a session, the error page shows no navigation.
     stranger = Caller(owner.origin).get("/nowhere", Accept="text/html")
     assert stranger.status == 404 and b'href="/transactions"' not in stranger.body

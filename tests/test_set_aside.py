@@ -1,4 +1,4 @@
-"""Files that a device could not send: whoever looks after the gateway sees how many there are."""
+"""Files that a device could not send: the operator and the owner see their number."""
 
 import re
 import time
@@ -9,12 +9,12 @@ from camera import Camera
 from gateway_process import Gateway
 from waiting import eventually
 
-MONTHS = 60 * 86_400
-#: Seconds: the gateway notes another number once a minute.
-NOTED = 150
+TWO_MONTHS_SECONDS = 60 * 86_400
+#: The gateway writes a changed number once a minute.
+NOTED_WITHIN_SECONDS = 150
 
 
-def test_what_is_set_aside_is_counted_until_somebody_looks_after_it(tmp_path: Path):
+def test_files_set_aside_are_counted_until_they_are_removed(tmp_path: Path):
     gateway = Gateway(tmp_path / "data", "--metrics-listen", "127.0.0.1:0")
     owner = Person.owner(gateway)
     camera = Camera(gateway, tmp_path / "camera")
@@ -33,15 +33,15 @@ def test_what_is_set_aside_is_counted_until_somebody_looks_after_it(tmp_path: Pa
         owner.act("device.claim", code=camera.code())
         camera.says(re.compile("^registered"))
         assert everywhere() == (0, False, False, "0")
-        camera.put("old.txt", b"too old to be sent", time.time() - MONTHS)
+        camera.put("old.txt", b"too old to be sent", time.time() - TWO_MONTHS_SECONDS)
         camera.says(re.compile("^old.txt is not sent"))
         eventually(lambda: everywhere() == (1, True, True, "1"))
         for file in (camera.pictures / "refused").iterdir():
             file.unlink()
-        eventually(lambda: everywhere() == (0, False, False, "0"), NOTED)
+        eventually(lambda: everywhere() == (0, False, False, "0"), NOTED_WITHIN_SECONDS)
         [device] = owner.pages("/api/devices")
         assert "No files set aside" in owner.get(f"/devices/{device['id']}").expect_text(200)
-        # Nothing else waits or fails.
+        # The other numbers of work that waits or fails are zero.
         told = gateway.counted()
         assert (told["hallway_farewells_waiting"], told["hallway_witnesses_failing"]) == ("0", "0")
     finally:

@@ -1,4 +1,4 @@
-"""People sign in from a command, with a key behind each transport that there is."""
+"""People sign in by a command, with a key behind every transport."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def test_join_and_sign_in_keep_a_private_session(gateway: Gateway, tmp_path: Pat
         key.plug_in()
         chosen = "udp:{}:{}".format(*key.address)
     if transport == "usb":
-        # No USB here: the device's calls are given to the socket, as for libfido2.
+        # Without USB: a preload passes the device's calls on to the socket, as for libfido2.
         library = tmp_path / "hidraw.so"
         source = Path(__file__).with_name("hidraw_preload.c")
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
@@ -52,14 +52,14 @@ def test_join_and_sign_in_keep_a_private_session(gateway: Gateway, tmp_path: Pat
     assert json.loads(joined)["person"]["name"] == "Olga"
     [session] = (tmp_path / "state/hallway").glob("session-*.json")
     assert session.stat().st_mode & 0o777 == 0o600
-    # With the session nobody has to touch anything.
+    # While the session is valid, commands need no touch.
     at = ["--gateway", gateway.origin]
     assert json.loads(run("hall", "list", *at, "--key", "udp:127.0.0.1:9", "--json")) == []
     run("sign-out", *at)
     assert not session.exists()
     run("sign-in", *at, "--key", chosen)
     assert session.exists()
-    # Somebody edits the file.
+    # A person edits the file.
     whole = session.read_text()
     told = wrong("hall", "list", *at, spoiled=whole.replace('"token":"', '"token":"\\n'))
     assert f"{session}: " in told and "`hallway sign-in`" in told and "builder" not in told

@@ -1,4 +1,4 @@
-"""The tour, as a newcomer runs it, and what its photographs withstand."""
+"""The tour, as a newcomer runs it, and checks of its photographs."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """The folder of a tour that ended, and its account."""
+    """The folder of a finished tour, and its report."""
     folder = tmp_path_factory.mktemp("tour") / "data"
     ended = run("tour", "--once", "--json", "--data", folder)
     assert ended.returncode == 0, ended.stderr
@@ -28,12 +28,12 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
 
 
 def verify(photo: Path, folder: Path) -> tuple[int, dict]:
-    """What `hallway verify` says of a photograph."""
+    """The report of `hallway verify` on a photograph."""
     ended = run("verify", photo, "--trust", folder / "trust.json", "--json")
     return ended.returncode, json.loads(ended.stdout)
 
 
-def test_the_account_names_what_held(tour: tuple[Path, dict]):
+def test_the_report_of_the_tour_lists_its_photographs(tour: tuple[Path, dict]):
     folder, account = tour
     assert account["held"] is True
     assert len(account["photographs"]) == 3
@@ -45,12 +45,12 @@ def test_the_account_names_what_held(tour: tuple[Path, dict]):
     assert "/join#" in account["console"]
 
 
-def test_the_camera_keeps_nothing_that_was_accepted(tour: tuple[Path, dict]):
+def test_the_camera_deletes_accepted_photographs(tour: tuple[Path, dict]):
     folder, _ = tour
     assert [path for path in (folder / "camera").iterdir() if path.suffix == ".jpg"] == []
 
 
-def test_photographs_hold_offline_and_say_who_and_when(tour: tuple[Path, dict]):
+def test_photographs_hold_offline_with_owner_and_device(tour: tuple[Path, dict]):
     folder, account = tour
     for photograph in account["photographs"]:
         code, report = verify(Path(photograph["file"]), folder)
@@ -75,7 +75,7 @@ def test_other_programs_open_the_pictures(tour: tuple[Path, dict]):
 
 
 @pytest.mark.parametrize("part", ["first", "middle", "last"])
-def test_a_changed_byte_of_the_picture_is_named(tour: tuple[Path, dict], tmp_path: Path, part: str):
+def test_a_changed_byte_of_the_picture_is_reported(tour: tuple[Path, dict], tmp_path: Path, part: str):
     folder, _ = tour
     picture = bytearray((folder / "photos" / "cat.jpg").read_bytes())
     start = picture.index(b"\xff\xdb")  # the first table behind the evidence
@@ -88,7 +88,7 @@ def test_a_changed_byte_of_the_picture_is_named(tour: tuple[Path, dict], tmp_pat
     assert "bytes" in report["failure"]["what"]
 
 
-def test_every_kind_of_change_in_the_evidence_is_named(tour: tuple[Path, dict], tmp_path: Path):
+def test_every_changed_byte_of_the_evidence_is_reported(tour: tuple[Path, dict], tmp_path: Path):
     folder, _ = tour
     picture = (folder / "photos" / "cat.jpg").read_bytes()
     start = picture.index(b"hallway\0")
@@ -99,8 +99,8 @@ def test_every_kind_of_change_in_the_evidence_is_named(tour: tuple[Path, dict], 
         bytes_[at] ^= 1
         changed.write_bytes(bytes_)
         code, report = verify(changed, folder)
-        assert code == 1, f"byte {at} was changed and nobody noticed"
-        assert report["failure"]["what"], f"byte {at}"
+        assert code == 1, f"the change of byte {at} was not noticed"
+        assert report["failure"]["what"], f"the report does not explain the change of byte {at}"
 
 
 def test_a_picture_without_evidence_is_refused(tour: tuple[Path, dict]):
@@ -111,7 +111,7 @@ def test_a_picture_without_evidence_is_refused(tour: tuple[Path, dict]):
     assert "no evidence" in report["failure"]["what"]
 
 
-def test_another_realm_does_not_vouch_for_it(tour: tuple[Path, dict], tmp_path: Path):
+def test_the_trust_file_of_another_realm_refuses_a_photograph(tour: tuple[Path, dict], tmp_path: Path):
     folder, _ = tour
     ended = run("tour", "--once", "--json", "--data", tmp_path / "other")
     assert ended.returncode == 0, ended.stderr
@@ -119,7 +119,7 @@ def test_another_realm_does_not_vouch_for_it(tour: tuple[Path, dict], tmp_path: 
     assert code == 1 and report["failure"]
 
 
-def test_a_second_tour_goes_on_in_the_same_folder(tour: tuple[Path, dict], tmp_path: Path):
+def test_a_second_tour_continues_in_the_same_folder(tour: tuple[Path, dict], tmp_path: Path):
     folder = tmp_path / "again"
     shutil.copytree(tour[0], folder)
     ended = run("tour", "--once", "--json", "--data", folder)
@@ -129,7 +129,7 @@ def test_a_second_tour_goes_on_in_the_same_folder(tour: tuple[Path, dict], tmp_p
     assert len(list((folder / "photos").iterdir())) == 6
 
 
-def test_a_changed_tile_is_found_and_named(tour: tuple[Path, dict], tmp_path: Path):
+def test_a_changed_tile_is_reported(tour: tuple[Path, dict], tmp_path: Path):
     folder = tmp_path / "log"
     shutil.copytree(tour[0], folder)
     gateway = Program("serve", "--data", folder / "gateway")
@@ -152,7 +152,7 @@ def test_a_changed_tile_is_found_and_named(tour: tuple[Path, dict], tmp_path: Pa
         tile.write_bytes(whole)
 
 
-def test_a_reader_that_goes_away_is_no_panic(tour: tuple[Path, dict]):
+def test_a_closed_pipe_causes_no_panic(tour: tuple[Path, dict]):
     folder, _ = tour
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,5 +1,5 @@
-"""Two programs at one software key, each on a CTAPHID channel of its own: what one began goes on
-for it alone (CTAP 2.3, section 6). python-fido2 is both of them."""
+"""Two programs at one software key, each on its own CTAPHID channel: a sequence of commands goes on only on
+the channel that began it (CTAP 2.3, section 6). Both programs are python-fido2."""
 
 import hashlib
 import socket
@@ -23,7 +23,7 @@ ERR, CMD, PERMISSION = CtapError.ERR, CredentialManagement.CMD, ClientPin.PERMIS
 
 
 class UnixConnection(CtapHidConnection):
-    """Reports back to back on a Unix socket."""
+    """Reports on a Unix socket, one after the other."""
 
     def __init__(self, path: Path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -42,7 +42,7 @@ class UnixConnection(CtapHidConnection):
 
 @pytest.fixture
 def key(tmp_path: Path) -> Iterator[SoftwareKey]:
-    """A key with passkeys of three accounts at one site and of one at another, a PIN and a sensor."""
+    """A key with passkeys of three accounts at one site and of one at another site, a PIN and a sensor."""
     key = SoftwareKey(tmp_path)
     key.fingers = "1"
     key.features = ["--unix", str(tmp_path / "key.sock")]
@@ -108,7 +108,7 @@ def fingerprints(ctap: Ctap2) -> Next:
     template, *_ = bio.enroll_begin()
 
     def capture(ctap: Ctap2) -> object:
-        # One more object would ask for the modality first, which ends an enrolment.
+        # A further `FPBioEnrollment` would first ask for the modality, which ends an enrolment.
         bio.ctap = ctap
         return bio.enroll_capture_next(template)
 
@@ -125,7 +125,7 @@ SEQUENCES = {
 
 
 @pytest.mark.parametrize("begin", SEQUENCES, ids=lambda begin: begin.__name__)
-def test_what_one_began_does_not_go_on_for_the_other(key, begin):
+def test_a_sequence_goes_on_only_on_its_channel(key, begin):
     ada, eve = Ctap2(key.connect()), Ctap2(key.connect())
     next_ = begin(ada)
     with pytest.raises(CtapError) as caught:
@@ -149,7 +149,7 @@ def test_the_same_number_on_another_socket_is_another_channel(key, begin):
     next_(ada)
 
 
-def test_who_synchronises_a_channel_starts_afresh(key):
+def test_init_ends_the_sequences_of_its_channel(key):
     """CTAPHID_INIT discards the state of its channel (11.2.9.1.3), and of no other."""
     with wired(key) as ada, wired(key) as eve:
         assert ada.well(GET_ASSERTION, assertion(RP))[5] == 3
@@ -159,7 +159,7 @@ def test_who_synchronises_a_channel_starts_afresh(key):
         assert ada.ctap(GET_NEXT_ASSERTION)[0] == "NOT_ALLOWED"
 
 
-def test_what_another_program_does_ends_it(key):
+def test_a_command_of_another_program_ends_a_sequence(key):
     """One sequence at a time: another program may have changed what is listed."""
     with wired(key) as ada, wired(key) as eve:
         ada.well(GET_ASSERTION, assertion(RP))

@@ -1,5 +1,5 @@
-"""The software key plugged into a computer: uhid in a real kernel, and clients that know of no
-other key than one on USB. The computer is emulated; everything else is as it is."""
+"""The software key plugged into a computer: uhid in a real kernel, and clients that use only USB keys. The
+computer is emulated; all programs are real."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from virtual_machine.website import Website
 
 PIN = "27182818"
 DEVICE = "/dev/hidraw0"
-# What the key says yes to with nobody there.
+# The requests that the key allows without a person.
 POLICY = """
 select = true
 
@@ -41,9 +41,9 @@ per_minute = 60
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory) -> Iterator[Machine]:
-    """A machine with our key plugged in. What the tests do to the key, they do in order."""
+    """A machine with the software key plugged in. The tests use the key in their order."""
     folder = tmp_path_factory.mktemp("machine")
-    # Without its symbols it loads faster.
+    # A program without debug symbols loads faster.
     subprocess.run(["strip", "-o", folder / "hallway", hallway()], check=True)
     for script in ("login.py", "browser.py", "website.py"):
         shutil.copy(HERE / script, folder)
@@ -74,17 +74,17 @@ def write(machine: Machine, path: str, text: str) -> None:
 
 
 def request(*fields: bytes | str) -> str:
-    """What fido2-cred and fido2-assert read: strings as they are, bytes in base64."""
+    """The input of fido2-cred and fido2-assert: strings unchanged, bytes in base64."""
     lines = [f if isinstance(f, str) else base64.b64encode(f).decode() for f in fields]
     return "\n".join(lines) + "\n"
 
 
-def test_libfido2_finds_it_and_reads_what_it_is(machine):
+def test_libfido2_finds_the_key_and_reads_its_info(machine):
     listed = done(machine, "fido2-token", "-L")
     assert listed.startswith(f"{DEVICE}:"), listed
     said = done(machine, "fido2-token", "-I", DEVICE)
     assert "FIDO_2_3" in said
-    # What the kernel keeps for the key even if the key is slow.
+    # The kernel buffers reports for the key, even if the key is slow.
     assert "maxmsgsiz: 1200" in said
 
 
@@ -99,7 +99,7 @@ def test_libfido2_registers_and_signs_in(machine):
     done(machine, "fido2-assert", "-V", "-p", "-i", "/run/signed", "/run/public.pem", "es256")
 
 
-def test_the_policy_refuses_what_it_does_not_name(machine):
+def test_the_policy_refuses_other_requests(machine):
     write(machine, "/run/request", request(b"\1" * 32, "other.example", "ada", b"ada"))
     refused = machine.run("fido2-cred", "-M", "-i", "/run/request", DEVICE)
     assert refused.returncode == 1
@@ -121,7 +121,7 @@ def test_ssh_keygen_makes_a_key_and_signs_with_its_own_usb_support(machine):
 
 
 def test_chromium_registers_and_signs_in_at_a_website(machine):
-    # Alone it takes a minute. It ends by itself and says how far it came.
+    # It takes about a minute. It ends by itself, and its output says how far the ceremonies came.
     within = 480
     command = [machine.python, "/mnt/browser.py", CHROMIUM, within]
     browsed = machine.run(*command, within=within + 60)
@@ -131,9 +131,9 @@ def test_chromium_registers_and_signs_in_at_a_website(machine):
     assert found["transports"] == ["usb"]
 
 
-def test_a_browser_that_opens_connections_ahead_is_answered():
-    """A connection that a browser opens ahead says nothing until it is used, and it may be used only
-    after the answer on another one."""
+def test_an_unused_connection_does_not_block_the_website():
+    """A browser may open a connection ahead, and send a request on it only after the answer on another
+    connection."""
     site = Website(ceremony_within=10)
     where = ("127.0.0.1", site.server_port)
     try:
@@ -146,7 +146,7 @@ def test_a_browser_that_opens_connections_ahead_is_answered():
         site.server_close()
 
 
-def test_a_program_that_does_not_end_is_told_with_what_it_said():
+def test_a_program_that_does_not_end_is_reported_with_its_output():
     request = {"typed": "", "background": False, "within": 1}
     endless = ["sh", "-c", "echo begun; echo trouble >&2; sleep 1000 & wait"]
     answer = agent.carry_out({**request, "arguments": endless})
@@ -161,6 +161,6 @@ def test_a_pin_is_set_and_python_fido2_signs_in_with_a_passkey(machine):
     assert "clientPin" in said and "noclientPin" not in said
     found = json.loads(done(machine, machine.python, "/mnt/login.py", "gate.example", PIN))
     assert found["product"] == "Hallway security key"
-    # ML-DSA: an answer of more reports than the kernel keeps for a client.
+    # An ML-DSA answer has more reports than the kernel buffers for a client.
     assert found["algorithm"] in (-48, -49, -50)
     assert (found["user"], found["verified"], found["present"]) == ("ada", True, True)

@@ -1,4 +1,4 @@
-"""A log that another realm watches: cosigned while it grows, and caught when it was rewritten."""
+"""A witness watches another realm's log: it cosigns the log as it grows, and detects a rewrite."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ from test_operator import run, succeed
 from waiting import eventually as eventually_within
 from witnesses import Watched, add_to, cosigned_at
 
-#: A witness that was away is asked again after a pause.
+#: A gateway asks a witness that was away again only after a pause.
 eventually = partial(eventually_within, seconds=60)
 
 
@@ -36,11 +36,11 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 
 def visit(browser: Browser, watched: Watched, side: str, name: str) -> str:
-    """Keeps pictures of the page Witnesses as an owner sees it, and gives its words."""
+    """Saves screenshots of the page Witnesses as an owner sees it, and returns its text."""
     owner = watched.owners[side]
     for suffix, options in [("", {}), ("-phone", {"viewport": PHONE})]:
         visitor = Visitor(browser, owner.origin, SCREENSHOTS, **options)
-        # The session that the owner has by the API, as a browser carries it.
+        # A browser gets the owner's API session as a cookie.
         token = owner.headers["Authorization"].removeprefix("Bearer ")
         visitor.context.add_cookies([{"name": "hallway", "value": token, "url": owner.origin}])
         visitor.open("/witnesses")
@@ -53,7 +53,7 @@ def visit(browser: Browser, watched: Watched, side: str, name: str) -> str:
 
 def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched: Watched):
     size = watched.grow(2)
-    # By itself, soon after it grew.
+    # The gateway asks its witness by itself, soon after the log has grown.
     note = eventually(
         lambda: cosigned_at(watched.log.get("/log/checkpoint").decode(), watched.witness_key)
         and watched.log.get("/log/checkpoint").decode()
@@ -75,7 +75,7 @@ def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched
     succeed("log", "export", watched.log.origin, copy, "--trust", trust)
     assert f"Cosigned at {size} entries" in succeed("log", "verify", copy, "--trust", trust)
 
-    # Receipts stand on it, and say so to whoever trusts the witness.
+    # Receipts use the cosigned checkpoint, and say so to everybody who trusts the witness.
     owner = watched.owners["log"]
     newest = owner.get("/api/evidence?limit=1").expect()["items"][0]["hash"]
     receipt = tmp_path / "invitation.evidence"
@@ -87,7 +87,7 @@ def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched
     facts = owner.get(f"/api/evidence/{newest}/explanation").expect()
     assert facts["conclusion"]["cosigned"][0]["witness"] == "localhost/witness"
 
-    # What came after is in a receipt, too, before anybody cosigned it.
+    # A receipt can also be made for an entry after the last cosigned checkpoint.
     watched.witness.process.kill()
     watched.witness.process.wait()
     watched.grow(1)
@@ -99,7 +99,7 @@ def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched
     assert "log was cosigned" not in succeed("verify", receipt, "--trust", trust)
     words = visit(browser, watched, "log", "witnesses-unanswered")
     assert "does not answer" in words
-    # It comes back, and goes on where it was.
+    # The witness comes back, and continues at its last checkpoint.
     watched.witness = GatewayAgain(watched.witness)
     asked = watched.asked()
     assert (asked["problem"], asked["size"]) == (None, watched.size())
@@ -107,14 +107,14 @@ def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched
     assert "cosigned" in visit(browser, watched, "log", "witnesses")
 
 
-def test_a_log_that_was_rewritten_is_refused_and_said_so(
+def test_a_rewritten_log_is_refused_and_reported(
     tmp_path: Path, browser: Browser, watched: Watched
 ):
     watched.grow(2)
     assert watched.asked()["problem"] is None
     backup = tmp_path / "log.backup"
     succeed("backup", backup, "--data", watched.log.folder)
-    # The root of a complete tree is in no proof, so a tree of another size shows more.
+    # No proof contains the root of a complete tree, so a tree of another size tests more.
     size = watched.grow(4)
     while size & (size - 1) == 0:
         size = watched.grow(1)
@@ -122,7 +122,7 @@ def test_a_log_that_was_rewritten_is_refused_and_said_so(
     kept = tmp_path / "checkpoint"
     kept.write_bytes(watched.log.get("/log/cosigned"))
 
-    # The older copy takes the place of the log, and life goes on.
+    # An older copy replaces the log, and the realm goes on.
     assert watched.log.stop() == 0
     older = tmp_path / "older"
     older.mkdir()
@@ -134,7 +134,7 @@ def test_a_log_that_was_rewritten_is_refused_and_said_so(
     owner = watched.owners["log"]
     owner.sign_in()
     assert watched.size() < size
-    # Its operator is told at the start, without having asked.
+    # The gateway asks its witness at the start, so its operator is told at once.
     problem = eventually(lambda: owner.get("/api/witness").expect()["witnesses"][0]["problem"])
     assert f"it saw this log with {size} entries" in problem and "older copy" in problem
     eventually(lambda: any("older copy" in line for line in watched.log.lines))
@@ -146,7 +146,7 @@ def test_a_log_that_was_rewritten_is_refused_and_said_so(
     assert problem.startswith("it refuses (") and "rewritten" in problem, problem
     assert watched.asked()["size"] < size
 
-    # The witness keeps the proof, shows it, and cosigns nothing any more.
+    # The witness stores the proof, shows it, and cosigns the log no more.
     log = watched.seen()
     assert log["size"] == size and log["forked_ms"] and log["fork"]
     assert "rewritten" in watched.asked()["problem"]
@@ -156,19 +156,19 @@ def test_a_log_that_was_rewritten_is_refused_and_said_so(
     proof.write_text(json.dumps(log["fork"]))
     said = succeed("log", "fork", proof, "--key", watched.log_key)
     assert f"proved: localhost/log was rewritten. It signed two logs, one at {size} entries" in said
-    # The proof is about that log alone, and whoever changes it proves nothing.
+    # The proof is about this log only, and a changed proof proves nothing.
     proof.write_text(json.dumps({**log["fork"], "second": log["fork"]["first"]}))
     assert "not proved" in run("log", "fork", proof, "--key", watched.log_key).stdout
 
-    # So does whoever kept a cosigned checkpoint.
+    # A person who saved a cosigned checkpoint detects the rewrite, too.
     done = run("log", "verify", watched.log.origin, "--key", watched.log_key, "--since", kept)
     assert done.returncode == 1 and "it was rewritten" in done.stdout, done.stdout + done.stderr
 
 
-def test_a_log_that_lawfully_begins_anew_is_watched_again(
+def test_a_log_that_begins_anew_is_watched_after_an_owners_act(
     tmp_path: Path, browser: Browser, watched: Watched
 ):
-    """Its operator lost everything, and set the realm up again under its old name."""
+    """The log's operator lost everything, and set the realm up again under its old name."""
     watched.grow(2)
     assert watched.asked()["problem"] is None
     seen = watched.seen()
@@ -185,7 +185,7 @@ def test_a_log_that_lawfully_begins_anew_is_watched_again(
     problem = watched.asked()["problem"]
     assert problem.startswith("it refuses (403)"), problem
 
-    # The witness's operator is told by another way, and names the new key; an owner has to say so.
+    # The operators talk to each other, the witness gets the new key as a setting, and its owner signs an act.
     witness = watched.owners["witness"]
     wanted = {"act": "witness.begin_log_anew", "origin": seen["origin"]}
     witness.post("/api/acts/statement", wanted).refused(409, "same-log")
@@ -204,7 +204,7 @@ def test_a_log_that_lawfully_begins_anew_is_watched_again(
     state = witness.get("/api/witness").expect()
     [log], [former] = state["witnessed"], state["former"]
     assert (log["key"], log["watched"], log["size"]) == (new_key, True, watched.size())
-    # What was seen before is kept, and in the evidence.
+    # The last size of the old log is stored, and stands in the evidence.
     kept = former["key"], former["size"], former["evidence"]
     assert kept == (watched.log_key, seen["size"], evidence)
     sentence = witness.get(f"/api/evidence/{evidence}").expect()["sentence"]
@@ -213,7 +213,7 @@ def test_a_log_that_lawfully_begins_anew_is_watched_again(
 
 
 def sign_note(key: Ed25519PrivateKey, name: str, text: str) -> str:
-    """A note of one's own log (c2sp.org/signed-note)."""
+    """A note that the test's own log signs (c2sp.org/signed-note)."""
     public = b"\x01" + key.public_key().public_bytes_raw()
     key_id = sha256(name.encode() + b"\n" + public).digest()[:4]
     return f"{text}\n— {name} {b64encode(key_id + key.sign(text.encode())).decode()}\n"
@@ -221,7 +221,7 @@ def sign_note(key: Ed25519PrivateKey, name: str, text: str) -> str:
 
 @pytest.mark.parametrize("lines", ["", "one line\n", "— one\ntwo +\n three\n"])
 def test_the_extension_lines_of_a_checkpoint_are_cosigned(tmp_path: Path, lines: str):
-    """Any log may have them (c2sp.org/tlog-checkpoint): what is cosigned is the whole note."""
+    """A log may add extension lines (c2sp.org/tlog-checkpoint). The witness cosigns the whole note."""
     first = Gateway(tmp_path / "witness")
     witness_key = first.get("/witness/key").decode().strip()
     assert first.stop() == 0
@@ -249,7 +249,7 @@ def test_the_extension_lines_of_a_checkpoint_are_cosigned(tmp_path: Path, lines:
 
 
 def test_a_log_is_read_from_a_server_that_compresses(tmp_path: Path):
-    """Servers may compress tiles without being asked (c2sp.org/tlog-tiles)."""
+    """A server may compress tiles even if the client does not ask for it (c2sp.org/tlog-tiles)."""
     gateway = Gateway(tmp_path / "data")
     Person.owner(gateway).act("people.invite", name="Guest", role="member")
     trust, copy = tmp_path / "trust.json", tmp_path / "copy"
