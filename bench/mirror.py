@@ -18,12 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from gateway_process import hallway
 from hall_place import HALL, Realm, free_port, service, store
 
-TICKS = os.sysconf("SC_CLK_TCK")
-SMALL = 4096
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+SMALL_FILE_BYTES = 4096
 
 
 class Sshd:
-    """An sshd of one's own, which lets its own key in."""
+    """An sshd that accepts only its own user key."""
 
     def __init__(self, folder: Path):
         folder.mkdir()
@@ -47,7 +47,7 @@ class Sshd:
         )
 
     def client(self, through: str | None = None) -> str:
-        """The ssh command that leads here."""
+        """The ssh command that connects to this sshd."""
         options = [
             "-F", "none", "-i", self.folder / "user", "-p", self.port,
             "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR",
@@ -59,7 +59,7 @@ class Sshd:
 
 @dataclass
 class Contestant:
-    """A program that copies a folder to a place of this name."""
+    """A program that copies a folder to a new folder of this name."""
 
     name: str
     command: Callable[[Path, str], list[str | Path]]
@@ -70,11 +70,11 @@ class Contestant:
 def of_process(pid: int) -> float:
     """Processor time of a process and of its children that have ended, in seconds (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return sum(map(int, fields[11:15])) / TICKS
+    return sum(map(int, fields[11:15])) / TICKS_PER_SECOND
 
 
 def of_children() -> float:
-    """The same of all commands that this program has run to their end."""
+    """Processor time of all commands that this program has run to their end, in seconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -83,7 +83,7 @@ def plant(root: Path, files: int) -> None:
     for number in range(files):
         folder = root / str(number % 50)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / str(number)).write_bytes(os.urandom(SMALL))
+        (folder / str(number)).write_bytes(os.urandom(SMALL_FILE_BYTES))
 
 
 def grow(file: Path, size: int) -> None:
@@ -94,13 +94,13 @@ def grow(file: Path, size: int) -> None:
 
 
 def check(source: Path, target: Path) -> None:
-    """What was copied is what there was; a copy that is not does not count."""
+    """Fails if the copy differs from the source."""
     subprocess.run(["diff", "--recursive", "--brief", source, target], check=True)
 
 
 def compete(contestants: list[Contestant], source: Path, data: Path, turns: int, servers: list[int], **how):
-    # Memory that a virtual machine has not used lately costs whoever touches it first: nobody who
-    # is measured should, and each goes first in turn.
+    # On a virtual machine, the first use of a part of memory is slow. So memory is used once before the
+    # measurement, and each program goes first in one of the turns.
     shutil.rmtree(shutil.copytree(source, data / "warm"))
     for turn in range(turns):
         first = turn % len(contestants)
@@ -152,7 +152,7 @@ def run(root: Path, arguments: argparse.Namespace) -> None:
         servers = [realm.gateway.program.process.pid, opened.process.pid, sshd.process.pid]
         small, large = root / "small", root / "large"
         plant(small, arguments.files)
-        sets = [(f"{arguments.files} files of {SMALL} bytes", small)]
+        sets = [(f"{arguments.files} files of {SMALL_FILE_BYTES} bytes", small)]
         if arguments.bytes:
             sets.append((f"one file of {arguments.bytes} bytes", large))
         for title, source in sets:

@@ -1,9 +1,10 @@
 //! Streams through a hall, against a bare rustls copy and against other tunnels.
 //!
-//! `cargo bench -p hallway-bench --bench hall`, with `-- opening` only how long it takes to open
-//! one; `scripts/bench-hall` does the same beside stunnel and `ssh -L`. Each tunnel is a process of its own with both of its ends in it: plain TCP in,
-//! mutual TLS 1.3 over loopback, plain TCP out. What feeds it and what swallows is here, and not
-//! counted. Tunnels take turns, so that whatever else the machine does meets all of them.
+//! `cargo bench -p hallway-bench --bench hall`; with `-- opening` it times only how a stream is
+//! opened. `scripts/bench-hall` does the same beside stunnel and `ssh -L`. Each tunnel is a process of
+//! its own with both of its ends: plain TCP in, mutual TLS 1.3 over loopback, plain TCP out. The
+//! sender and the sink are in this process, whose time is not counted. Tunnels take turns, so that
+//! other work of the machine slows all of them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 #[path = "hall/load.rs"]
@@ -19,15 +20,15 @@ use load::Sink;
 use process::Tunnel;
 
 /// Bytes through a tunnel in one turn.
-const BYTES: u64 = 1 << 29;
-/// Turns of each tunnel; what counts is the median.
+const BYTES_PER_TURN: u64 = 1 << 29;
+/// Turns of each tunnel; the result is their median.
 const TURNS: usize = 7;
 /// Streams opened one after the other.
-const OPENINGS: u32 = 300;
-/// Idle streams for the measure of memory.
-const IDLE: usize = 1000;
-/// The part of a bare copy's bytes per CPU-second that is aimed at.
-const AIM: f64 = 0.9;
+const OPENED_STREAMS: u32 = 300;
+/// Idle streams in the measurement of memory.
+const IDLE_STREAMS: usize = 1000;
+/// The ratio to a bare copy, in bytes per CPU-second, that is the aim.
+const AIMED_RATIO: f64 = 0.9;
 
 fn main() {
     let mut arguments = std::env::args()
@@ -47,7 +48,7 @@ fn main() {
         Tunnel::relay("bare", sink.address()),
         Tunnel::relay("hall", sink.address()),
     ];
-    // Tunnels that a script makes: it is told where they have to lead, and says where they begin.
+    // Tunnels that a script makes: it gets the address of the sink, and prints where they begin.
     if let Ok(script) = std::env::var("HALLWAY_BENCH_TUNNELS") {
         tunnels.extend(Tunnel::from_script(&script, sink.address()));
     }
@@ -58,15 +59,15 @@ fn main() {
 
 fn throughput(sink: &Sink, tunnels: &[Tunnel]) {
     println!("                             of bare            of bare");
-    println!("streams tunnel     MB/CPU-s  (aim {AIM})     MB/s  (aim {AIM})");
+    println!("streams tunnel     MB/CPU-s  (aim {AIMED_RATIO})     MB/s  (aim {AIMED_RATIO})");
     for streams in [1, 64] {
         let mut turns: Vec<(Vec<f64>, Vec<f64>)> = vec![Default::default(); tunnels.len()];
         for _ in 0..TURNS {
             for (tunnel, (per_cpu, per_second)) in tunnels.iter().zip(&mut turns) {
                 let (before, began) = (tunnel.cpu(), Instant::now());
-                sink.swallow(tunnel.near(), streams, BYTES);
+                sink.swallow(tunnel.near(), streams, BYTES_PER_TURN);
                 let wall = began.elapsed().as_secs_f64();
-                let megabytes = BYTES as f64 / 1e6;
+                let megabytes = BYTES_PER_TURN as f64 / 1e6;
                 per_cpu.push(megabytes / (tunnel.cpu() - before).as_secs_f64());
                 per_second.push(megabytes / wall);
             }
@@ -94,7 +95,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn opening() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let times = runtime.block_on(relay::openings(OPENINGS));
+    let times = runtime.block_on(relay::openings(OPENED_STREAMS));
     let micro =
         |times: Vec<Duration>| median(times.iter().map(|time| time.as_secs_f64() * 1e6).collect());
     let (bare, resumed, hall) = (micro(times.bare), micro(times.resumed), micro(times.hall));
@@ -109,8 +110,8 @@ fn opening() {
 
 fn memory(tunnel: &Tunnel) {
     let before = tunnel.memory();
-    let idle = load::idle(tunnel.near(), IDLE);
-    let each = tunnel.memory().saturating_sub(before) / IDLE as u64;
+    let idle = load::idle(tunnel.near(), IDLE_STREAMS);
+    let each = tunnel.memory().saturating_sub(before) / IDLE_STREAMS as u64;
     println!("\nmemory for an idle stream, both ends of the hall together: {each} bytes");
     drop(idle);
 }

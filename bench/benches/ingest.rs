@@ -2,8 +2,8 @@
 //! against the bare P-256 verifications that the same cores do.
 //!
 //! `cargo bench -p hallway-bench --bench ingest`. Each database is measured between two runs of
-//! bare verifications, so that whatever else the machine does meets both. For PostgreSQL the
-//! server runs on the same cores.
+//! bare verifications, so that other work of the machine slows both. The PostgreSQL server runs on
+//! the same cores.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 #[path = "../../crates/gateway/tests/contract/cluster.rs"]
@@ -29,21 +29,25 @@ use hallway_webauthn::{AssertionPolicy, AssertionResponse, RelyingParty, verify_
 
 /// Cameras that send at the same time, each in order.
 const CAMERAS: usize = 8_000;
-/// How many transactions each sends.
-const EACH: u64 = 8;
-/// How many bytes each transaction signs.
-const BYTES: usize = 256;
-/// The part of the bare verifications that is aimed at.
-const AIM: f64 = 0.5;
+/// The number of transactions that each camera sends.
+const TRANSACTIONS_PER_CAMERA: u64 = 8;
+/// The size of each transaction's payload.
+const PAYLOAD_BYTES: usize = 256;
+/// The ratio to bare verifications that is the aim.
+const AIMED_RATIO: f64 = 0.5;
 
 fn main() {
     let cores = std::thread::available_parallelism().unwrap().get();
-    let fleet: Vec<Camera> = (0..CAMERAS).map(|_| Camera::new(EACH, BYTES)).collect();
+    let fleet: Vec<Camera> = (0..CAMERAS)
+        .map(|_| Camera::new(TRANSACTIONS_PER_CAMERA, PAYLOAD_BYTES))
+        .collect();
     let fleet: &'static [Camera] = fleet.leak();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hallway.db");
-    println!("{cores} cores, {CAMERAS} cameras, {EACH} transactions of {BYTES} bytes each\n");
-    println!("database     bare verifications/s  accepted/s  ratio (aim {AIM})");
+    println!(
+        "{cores} cores, {CAMERAS} cameras, {TRANSACTIONS_PER_CAMERA} transactions of {PAYLOAD_BYTES} bytes each\n"
+    );
+    println!("database     bare verifications/s  accepted/s  ratio (aim {AIMED_RATIO})");
     for (name, address) in [
         ("SQLite", file.to_str().unwrap().to_owned()),
         ("PostgreSQL", cluster::Cluster::shared().new_database()),
@@ -100,7 +104,7 @@ fn bare(fleet: &'static [Camera], cores: usize) -> f64 {
         / 2.0
 }
 
-/// A gateway's way from bytes to receipts.
+/// The gateway's path from bytes to receipts.
 struct Door {
     store: Store,
     keys: Keyring,
@@ -135,7 +139,7 @@ async fn accept(address: &str, fleet: &'static [Camera]) -> f64 {
         });
     }
     sending.join_all().await;
-    let total = CAMERAS as f64 * EACH as f64;
+    let total = CAMERAS as f64 * TRANSACTIONS_PER_CAMERA as f64;
     let rate = total / began.elapsed().as_secs_f64();
     assert_eq!(
         door.store.read().log().head().await.unwrap().size as f64,

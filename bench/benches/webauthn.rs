@@ -1,8 +1,8 @@
-//! Verifying registrations and assertions, beside the bare signature checks inside them.
+//! Verifying registrations and assertions, against the bare signature checks inside them.
 //!
 //! `cargo bench -p hallway-bench --bench webauthn` measures each by criterion, then prints ratios
-//! taken pairwise in one run: end to end and bare alternate, so that whatever else the machine
-//! does meets both.
+//! taken pairwise in one run: end to end and bare alternate, so that other work of the machine slows
+//! both.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 #[path = "webauthn/made.rs"]

@@ -1,1 +1,1 @@
-//! Nothing but a place for `benches/`: run `cargo bench -p hallway-bench`.
+//! This crate holds only `benches/`: run `cargo bench -p hallway-bench`.

@@ -1,13 +1,13 @@
-//! What feeds a tunnel and what swallows at its other end.
+//! The sender that feeds a tunnel, and the sink at its other end.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-const CHUNK: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 256 * 1024;
 
-/// A service that swallows everything, and says how much when a stream ends.
+/// A service that discards all bytes, and reports their number when a stream ends.
 pub(crate) struct Sink {
     address: SocketAddr,
     swallowed: Receiver<u64>,
@@ -22,16 +22,16 @@ impl Sink {
             for stream in listener.incoming() {
                 let (mut stream, sender) = (stream.unwrap(), sender.clone());
                 thread::spawn(move || {
-                    let mut buffer = vec![0; CHUNK];
+                    let mut buffer = vec![0; CHUNK_BYTES];
                     let mut total = 0;
-                    // The first byte is answered, so that the other end knows that it is through.
+                    // The first byte is answered, so that the sender knows that the stream is open.
                     while let Ok(read @ 1..) = stream.read(&mut buffer) {
                         if total == 0 {
                             stream.write_all(b"!").unwrap();
                         }
                         total += read as u64;
                     }
-                    // A connection that only looked whether somebody is there sends nothing.
+                    // A connection that only tested the port sends nothing.
                     if total > 0 {
                         let _ = sender.send(total);
                     }
@@ -45,17 +45,17 @@ impl Sink {
         self.address
     }
 
-    /// Sends `bytes` in all through `near` over as many streams, and waits until all are here.
+    /// Sends `bytes` in all to `near`, over `streams` streams, and waits until the sink has them.
     pub(crate) fn swallow(&self, near: SocketAddr, streams: usize, bytes: u64) {
         let each = bytes / streams as u64;
         let feeding: Vec<_> = (0..streams)
             .map(|_| {
                 thread::spawn(move || {
                     let mut stream = open(near);
-                    let chunk = vec![7; CHUNK];
+                    let chunk = vec![7; CHUNK_BYTES];
                     let mut left = each - 1;
                     while left > 0 {
-                        let size = left.min(CHUNK as u64);
+                        let size = left.min(CHUNK_BYTES as u64);
                         stream.write_all(&chunk[..size as usize]).unwrap();
                         left -= size;
                     }
@@ -72,7 +72,7 @@ impl Sink {
     }
 }
 
-/// A stream that is through to the sink.
+/// A stream that is open to the sink.
 fn open(near: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(near).unwrap();
     stream.write_all(b"?").unwrap();
@@ -80,7 +80,7 @@ fn open(near: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Streams over which nothing flows any more.
+/// Streams on which no bytes flow any more.
 pub(crate) fn idle(near: SocketAddr, streams: usize) -> Vec<TcpStream> {
     (0..streams).map(|_| open(near)).collect()
 }

@@ -1,4 +1,4 @@
-//! Tunnels as processes: where they begin, and what they cost.
+//! Tunnels as processes: their addresses, their processor time and their memory.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,19 +7,19 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Ticks of a second in /proc, on every Linux there is.
-const TICKS: u64 = 100;
+/// Clock ticks per second in /proc, the same on every Linux.
+const TICKS_PER_SECOND: u64 = 100;
 
 pub(crate) struct Tunnel {
     name: String,
     near: SocketAddr,
     pids: Vec<u32>,
-    /// Ends with its standard input.
+    /// The process ends with its standard input.
     _child: Option<Child>,
 }
 
 impl Tunnel {
-    /// This program once more, as a relay to `sink`.
+    /// Starts this program again, as a relay to `sink`.
     pub(crate) fn relay(kind: &str, sink: SocketAddr) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["relay", kind, &sink.to_string()])
@@ -63,7 +63,7 @@ impl Tunnel {
         self.near
     }
 
-    /// Processor time so far, with all processes that it started.
+    /// Processor time so far, with that of all child processes.
     pub(crate) fn cpu(&self) -> Duration {
         let stats: HashMap<u32, Vec<u64>> = fs::read_dir("/proc")
             .unwrap()
@@ -84,7 +84,7 @@ impl Tunnel {
             .filter(|(pid, _)| belongs(**pid))
             .map(|(_, fields)| fields[1..].iter().sum::<u64>())
             .sum();
-        Duration::from_millis(ticks * 1000 / TICKS)
+        Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
     }
 
     /// Resident memory, in bytes.

@@ -21,8 +21,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, rustls};
 
-/// What each direction of a bare copy reads at once: as much as the hall does.
-const BUFFER: usize = 64 * 1024;
+/// The bytes that each direction of a bare copy reads at once: as many as the hall reads.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -64,7 +64,7 @@ pub(crate) fn run(kind: Kind, sink: SocketAddr) {
     std::process::exit(0);
 }
 
-/// How long each of so many openings took.
+/// The time that each opening took.
 #[derive(Default)]
 pub(crate) struct Times {
     pub(crate) bare: Vec<Duration>,
@@ -90,10 +90,10 @@ pub(crate) async fn openings(number: u32) -> Times {
     let hall = Near::new(&realm, realm.listen(Kind::Hall, sink).await);
     bare.open_bare().await.read_exact(&mut [0]).await.unwrap();
     hall.open_hall().await.read_exact(&mut [0]).await.unwrap();
-    // In turns, so that whatever else the machine does meets all of them.
+    // In turns, so that other work of the machine slows all of them.
     let mut times = Times::default();
     for _ in 0..number {
-        // Without a session of an earlier one.
+        // Without a session to resume.
         let first = Near::new(&realm, bare.far);
         let began = Instant::now();
         first.open_bare().await.read_exact(&mut [0]).await.unwrap();
@@ -155,7 +155,9 @@ impl Near {
         match kind {
             Kind::Bare => {
                 let mut far = self.open_bare().await;
-                let _ = copy_bidirectional_with_sizes(&mut tcp, &mut far, BUFFER, BUFFER).await;
+                let _ =
+                    copy_bidirectional_with_sizes(&mut tcp, &mut far, BUFFER_BYTES, BUFFER_BYTES)
+                        .await;
             }
             Kind::Hall => {
                 let far = self.open_hall().await;
@@ -237,7 +239,7 @@ async fn serve_bare(acceptor: TlsAcceptor, tcp: TcpStream, sink: SocketAddr) {
         return;
     };
     let mut far = TcpStream::connect(sink).await.unwrap();
-    let _ = copy_bidirectional_with_sizes(&mut near, &mut far, BUFFER, BUFFER).await;
+    let _ = copy_bidirectional_with_sizes(&mut near, &mut far, BUFFER_BYTES, BUFFER_BYTES).await;
 }
 
 async fn serve_hall(acceptor: TlsAcceptor, tcp: TcpStream, sink: SocketAddr) {

@@ -1,4 +1,4 @@
-//! A fleet of devices and what they send, signed beforehand.
+//! A fleet of devices and their transactions, signed beforehand.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -23,7 +23,7 @@ use hallway_spine::store::{
 pub(crate) const RP_ID: &str = "gate.example";
 pub(crate) const ORIGIN: &str = "https://gate.example";
 
-/// What a device puts on the wire: the encoded signed statement and the bytes that it signed.
+/// A message of a device: the encoded signed statement and the payload.
 pub(crate) struct Sent {
     pub(crate) signed: Vec<u8>,
     pub(crate) payload: Vec<u8>,
@@ -38,7 +38,7 @@ pub(crate) struct Camera {
 }
 
 impl Camera {
-    /// A camera and what it sends: `count` transactions of `bytes` bytes each.
+    /// A camera with `count` signed transactions of `bytes` bytes each.
     pub(crate) fn new(count: u64, bytes: usize) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let device = DeviceId::generate();
@@ -102,12 +102,12 @@ impl Camera {
         }
     }
 
-    /// What it signs with.
+    /// The id of the credential that signs.
     pub(crate) fn credential(&self) -> CredentialId {
         self.credential.clone()
     }
 
-    /// What a bare verification needs: the key, a message and its signature.
+    /// The input of a bare verification: the key, a message and its signature.
     pub(crate) fn bare(&self) -> (UnparsedPublicKey<Vec<u8>>, Vec<u8>, Vec<u8>) {
         let message =
             b"a message as long as authenticator data and a hash of client data, 69 B".to_vec();

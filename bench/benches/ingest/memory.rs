@@ -1,5 +1,4 @@
-//! What the gateway keeps in memory: for a device that sent something, and for a connection that
-//! nothing comes over.
+//! The memory of the gateway for a device that has sent something, and for an idle connection.
 
 use std::fs;
 use std::sync::Arc;
@@ -12,17 +11,17 @@ use hallway_spine::store::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Connections that are opened and left alone.
+/// The number of idle connections.
 const CONNECTIONS: usize = 2_000;
 
-/// Bytes of this process in memory.
+/// The resident bytes of this process.
 fn resident() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096
 }
 
-/// Bytes for each device whose key is at hand.
+/// Bytes for each device whose key is in the keyring.
 pub(crate) async fn per_device(store: &Store, ids: impl Iterator<Item = CredentialId>) -> usize {
     let keyring = Keyring::default();
     let (before, mut count) = (resident(), 0);
@@ -33,7 +32,7 @@ pub(crate) async fn per_device(store: &Store, ids: impl Iterator<Item = Credenti
     resident().saturating_sub(before) / count
 }
 
-/// Bytes for each connection that has asked something and stays open, both of its ends included.
+/// Bytes for each connection that has sent a request and stays open, with both of its ends.
 pub(crate) async fn per_connection() -> usize {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {

@@ -21,7 +21,7 @@ use rcgen::{
 };
 
 const CHALLENGE: &[u8; 32] = b"a challenge of thirty-two bytes.";
-/// What Chromium writes, down to the order of the members.
+/// Client data as Chromium writes them, with the members in its order.
 const CLIENT_DATA: &str = r#"","origin":"https://gate.example","crossOrigin":false}"#;
 
 fn client_data(ceremony: &str) -> Vec<u8> {
@@ -50,7 +50,7 @@ fn message(authenticator_data: &[u8], client_data: &[u8]) -> Vec<u8> {
     [authenticator_data, digest(&SHA256, client_data).as_ref()].concat()
 }
 
-/// The check of one signature and nothing else.
+/// The bare check of one signature.
 enum Bare {
     Bytes(&'static dyn VerificationAlgorithm, Vec<u8>),
     Rsa(RsaPublicKeyComponents<Vec<u8>>),
@@ -297,7 +297,7 @@ impl Registration {
     }
 }
 
-/// What of a certificate is signed, and the signature.
+/// The signed part of a certificate, and the signature.
 fn parts(certificate: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).unwrap();
     (

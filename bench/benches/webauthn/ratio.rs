@@ -1,11 +1,11 @@
-//! The ratio of two costs, measured in turns, by the processor time of this thread: what else the
-//! machine does is left out.
+//! The ratio of two costs, measured in turns by the processor time of this thread, without other
+//! work of the machine.
 
 use std::hint::black_box;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Turns, and calls in each.
+/// Turns, and calls in each turn.
 const TURNS: usize = 60;
 const CALLS: u32 = 40;
 
@@ -28,7 +28,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Prints both medians in microseconds, their ratio, and the ratio that is aimed at.
+/// Prints both medians in microseconds, their ratio, and the ratio that is the aim.
 pub(crate) fn print<T, U>(name: &str, aim: f64, whole: impl Fn() -> T, part: impl Fn() -> U) {
     let turns: Vec<(f64, f64)> = (0..TURNS)
         .map(|_| (microseconds(&whole), microseconds(&part)))

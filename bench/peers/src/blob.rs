@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::signer::Attester;
 
 const MODELS: usize = 300;
-/// Bytes of a picture, in base64.
-const PICTURE: usize = 20_000;
+/// The size of a picture in base64.
+const PICTURE_BYTES: usize = 20_000;
 const NOW: UnixSeconds = UnixSeconds(1_767_225_600);
 
 pub struct Blob {
@@ -41,7 +41,7 @@ impl Blob {
                         "keyProtection": ["hardware", "secure_element"],
                         "matcherProtection": ["on_chip"],
                         "attestationRootCertificates": [root, root],
-                        "icon": format!("data:image/png;base64,{}", "A".repeat(PICTURE)),
+                        "icon": format!("data:image/png;base64,{}", "A".repeat(PICTURE_BYTES)),
                     },
                     "statusReports": [
                         { "status": "FIDO_CERTIFIED_L1", "effectiveDate": "2024-01-01" },
@@ -80,7 +80,7 @@ impl Blob {
         Metadata::from_blob(self.text.as_bytes(), &self.trust, NOW).expect("a BLOB")
     }
 
-    /// The payload as JSON, and nothing else.
+    /// Reads the payload as JSON, without checks.
     pub fn payload(&self) -> Value {
         let payload = self.text.split('.').nth(1).expect("a payload");
         let json = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
@@ -88,7 +88,7 @@ impl Blob {
     }
 }
 
-/// An ECDSA signature as JWS has it: both numbers in 32 bytes (RFC 7518, 3.4), out of DER.
+/// An ECDSA signature in the form of JWS: both numbers in 32 bytes (RFC 7518, 3.4), from DER.
 fn raw(der: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = &der[2..];

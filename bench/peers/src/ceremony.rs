@@ -1,4 +1,4 @@
-//! Ceremonies that both libraries can do.
+//! Ceremonies for both libraries.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub const NOW: UnixSeconds = UnixSeconds(1_767_225_600);
 const AAGUID: [u8; 16] = [7; 16];
 const ID: &[u8; 32] = &[9; 32];
 
-/// One registration and one assertion, as both libraries take them.
+/// One registration and one assertion, in the form that each library takes.
 pub struct Ceremony {
     rp: RelyingParty,
     core: WebauthnCore,
@@ -42,7 +42,7 @@ pub struct Ceremony {
     assert: (PublicKeyCredential, AuthenticationState),
 }
 
-/// What came back from a key.
+/// The answer of a key.
 pub struct Signed {
     pub challenge: Vec<u8>,
     pub client_data: Vec<u8>,
@@ -51,7 +51,7 @@ pub struct Signed {
     pub signature: Vec<u8>,
 }
 
-/// What a key signs.
+/// The message that a key signs.
 pub fn message(authenticator_data: &[u8], client_data: &[u8]) -> Vec<u8> {
     [authenticator_data, digest(&SHA256, client_data).as_ref()].concat()
 }
@@ -108,7 +108,7 @@ fn object(data: &[u8], client_data: &[u8], attester: Option<&Attester>) -> Vec<u
     out
 }
 
-/// The same root for both.
+/// The same root certificate for both libraries.
 fn trusted(attester: &Attester) -> (RegistrationPolicy, AttestationCaList) {
     let anchor = TrustAnchor::new("root", attester.root.clone()).expect("a root");
     let policy = RegistrationPolicy::attested(TrustAnchors::from_iter([anchor]));
@@ -259,7 +259,7 @@ impl Ceremony {
             .expect("theirs");
     }
 
-    /// The assertion's signature, and nothing else.
+    /// The bare check of the assertion's signature.
     pub fn bare_check(&self) {
         self.bare.verify();
     }

@@ -1,12 +1,12 @@
-//! Measuring in turns, by the processor time of this thread: what else the machine does is left out.
+//! Measures in turns, by the processor time of this thread, without other work of the machine.
 
 use std::hint::black_box;
 
 use rustix::time::{ClockId, clock_gettime};
 
 const TURNS: usize = 41;
-/// How long a turn lasts, in microseconds.
-const TURN: f64 = 40_000.0;
+/// The length of a turn.
+const TURN_MICROSECONDS: f64 = 40_000.0;
 
 /// Processor time of this thread, in microseconds.
 pub fn processor_time() -> f64 {
@@ -19,11 +19,11 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// What one call costs, in microseconds, over a turn.
+/// The cost of one call in a turn, in microseconds.
 fn cost<T>(work: &impl Fn() -> T) -> f64 {
     let start = processor_time();
     let mut calls = 0u32;
-    while processor_time() - start < TURN {
+    while processor_time() - start < TURN_MICROSECONDS {
         for _ in 0..8 {
             black_box(work());
         }
@@ -37,7 +37,7 @@ pub fn usual_cost<T>(work: impl Fn() -> T) -> f64 {
     median((0..TURNS).map(|_| cost(&work)).collect())
 }
 
-/// Prints what both cost, and the median of their ratios.
+/// Prints both costs, and the median of their ratios.
 pub fn compare<T, U>(what: &str, peer: &str, ours: impl Fn() -> T, theirs: impl Fn() -> U) {
     let turns: Vec<(f64, f64)> = (0..TURNS).map(|_| (cost(&ours), cost(&theirs))).collect();
     let ratio = median(turns.iter().map(|(a, b)| b / a).collect());

@@ -1,6 +1,6 @@
-//! Hallway's relying party beside webauthn-rs-core and passkey-types, in one run and in turns; and
-//! the time that it takes for the specification's vectors, which the scripts next to this measure
-//! for py_webauthn and SimpleWebAuthn.
+//! Hallway's relying party beside webauthn-rs-core and passkey-types, in one run and in turns. It
+//! also times the specification's vectors, which the scripts in this folder time for py_webauthn and
+//! SimpleWebAuthn.
 
 mod blob;
 mod ceremony;

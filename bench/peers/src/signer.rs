@@ -1,4 +1,4 @@
-//! Who signs: the credential's key, and the maker who attests it.
+//! The credential's key, and the maker that attests it.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -65,7 +65,7 @@ impl Signer {
     }
 }
 
-/// The check of one signature by aws-lc-rs, and nothing else.
+/// The bare check of one signature by aws-lc-rs.
 pub struct BareCheck {
     key: BareKey,
     message: Vec<u8>,
@@ -78,7 +78,7 @@ enum BareKey {
 }
 
 impl BareCheck {
-    /// An assertion's, by a COSE_Key.
+    /// The check of an assertion's signature, with a COSE_Key.
     pub fn new(public_key: &[u8], assertion: &Signed) -> Self {
         let key = match PublicKey::decode(public_key).expect("a key") {
             PublicKey::Ec2 { x, y, .. } => {

@@ -90,7 +90,7 @@ impl Vector {
         assert!(verified.expect("the assertion").user_present);
     }
 
-    /// The assertion's signature, and nothing else.
+    /// The bare check of the assertion's signature.
     pub fn bare_check(&self) {
         self.bare.verify();
     }

@@ -1,5 +1,5 @@
-//! Ed25519 signatures checked one by one and in batches: what a batch costs, and that it is not the
-//! same check. See "Ed25519 in batches" in README.md.
+//! Ed25519 signatures checked one by one and in batches: the cost of both, and signatures for which
+//! their answers differ. See "Ed25519 in batches" in README.md.
 
 use std::hint::black_box;
 
@@ -12,10 +12,10 @@ use hallway_bench_peers::{median, processor_time};
 use sha2::{Digest, Sha512};
 
 const TURNS: usize = 25;
-/// As long as what an authenticator signs: its data and a hash.
-const MESSAGE: usize = 37 + 32;
+/// The length of a message that an authenticator signs: its data and a hash.
+const MESSAGE_BYTES: usize = 37 + 32;
 
-/// Signatures in one form that both sides read.
+/// Signatures in a form that both libraries read.
 struct Signed {
     keys: Vec<[u8; 32]>,
     messages: Vec<Vec<u8>>,
@@ -31,7 +31,7 @@ impl Signed {
         };
         for at in 0..count {
             let pair = Ed25519KeyPair::generate().expect("a key");
-            let message = vec![at as u8; MESSAGE];
+            let message = vec![at as u8; MESSAGE_BYTES];
             let signature = pair.sign(&message);
             signed
                 .keys
@@ -44,7 +44,7 @@ impl Signed {
         signed
     }
 
-    /// How many hold, each by itself.
+    /// The number of signatures that hold, checked one by one.
     fn singly(&self) -> usize {
         let each = self.keys.iter().zip(&self.messages).zip(&self.signatures);
         each.filter(|((key, message), signature)| {
@@ -62,7 +62,7 @@ impl Signed {
         keys.is_ok_and(|keys| verify_batch(&messages, &signatures, &keys).is_ok())
     }
 
-    /// What would make the answers the same: every R in the subgroup of prime order.
+    /// The further check that would make the answers equal: every R is in the subgroup of prime order.
     fn nonces_are_torsion_free(&self) -> bool {
         self.signatures.iter().all(|signature| {
             CompressedEdwardsY::from_slice(&signature[..32])
@@ -73,8 +73,8 @@ impl Signed {
     }
 }
 
-/// A signature by somebody who has the key and adds a point of order 8 to R: RFC 8032's equation
-/// holds when both sides are multiplied by the cofactor, and only then.
+/// A signature by the owner of a key who adds a point of order 8 to R. RFC 8032's equation then holds
+/// only if both sides are multiplied by the cofactor.
 fn mixed_order(number: u64) -> Signed {
     let secret = Scalar::hash_from_bytes::<Sha512>(b"secret");
     let nonce = Scalar::hash_from_bytes::<Sha512>(&number.to_le_bytes());
@@ -82,7 +82,7 @@ fn mixed_order(number: u64) -> Signed {
     let r = (&nonce * ED25519_BASEPOINT_TABLE + EIGHT_TORSION[1])
         .compress()
         .to_bytes();
-    let message = vec![7; MESSAGE];
+    let message = vec![7; MESSAGE_BYTES];
     let hash = Sha512::new()
         .chain_update(r)
         .chain_update(key)

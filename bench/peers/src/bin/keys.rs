@@ -34,11 +34,11 @@ use webauthn_rs_proto::{PublicKeyCredentialCreationOptions, PublicKeyCredentialR
 
 const RP: &str = "gate.example";
 const ORIGIN: &str = "https://gate.example";
-/// Turns, and how long each lasts.
+/// The number of turns, and the length of each.
 const TURNS: usize = 41;
 const TURN: Duration = Duration::from_millis(40);
 
-/// Somebody who is always there.
+/// A user who is always there.
 struct Willing;
 
 #[async_trait::async_trait]
@@ -151,7 +151,7 @@ fn succeeded(response: Vec<u8>) -> Vec<u8> {
     response
 }
 
-/// The same bytes in, bytes out.
+/// A CTAP request as bytes in, the response as bytes out.
 fn at_ctap_level(folder: &tempfile::TempDir) {
     let mut key = soft_key(folder, "ctap.key");
     let mut peer = Authenticator::new(
@@ -218,7 +218,7 @@ fn at_ctap_level(folder: &tempfile::TempDir) {
     );
 }
 
-/// Client data and all.
+/// A WebAuthn ceremony with its client data.
 fn at_webauthn_level(folder: &tempfile::TempDir) {
     let mut client = Client::new(soft_key(folder, "webauthn.key"), ORIGIN);
     let (mut peer, _) = SoftToken::new(false).expect("a token");
