@@ -1,4 +1,4 @@
-# Everything a person types. Each target sets up what it needs.
+# The commands for people. Each target sets up its own needs.
 .PHONY: run test setup setup-test fmt lint bench fuzz docs
 
 CARGO ?= cargo

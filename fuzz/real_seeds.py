@@ -89,7 +89,7 @@ def seeds():
                 for certificate in chain:
                     yield "certificate", certificate
                 for anchor in anchors:
-                    # The issuer's name stands in the certificate that it signed.
+                    # A certificate contains the name of its issuer, which finds the anchor of the chain.
                     if subject(anchor) in chain[-1]:
                         lengths = (struct.pack(">H", len(link)) + link for link in [*chain, anchor])
                         yield "certificate_path", struct.pack(">I", registration["at"]) + b"".join(lengths)

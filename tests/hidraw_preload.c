@@ -1,6 +1,6 @@
-// Gives a program that speaks to /dev/hidraw-hallway a key behind UDP instead: open() makes a
-// socket, the two HID ioctls describe a FIDO device, and write() drops the report number that
-// hidraw wants in front. The port comes from HALLWAY_UDP_PORT. For tests only.
+// Connects a program that uses /dev/hidraw-hallway to a key over UDP: open() makes a socket, the two HID
+// ioctls describe a FIDO device, and write() drops the report number that hidraw has in front. The port is
+// in HALLWAY_UDP_PORT. For tests only.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
-//! What a log sends to its witness: read exactly or refused, and whatever the proof, a witness never
-//! comes to know a tree that excludes the one that it knew.
+//! The request that a log sends to its witness: read exactly or refused. And whatever the proof is, a
+//! witness never cosigns a tree that contradicts the tree that it cosigned before.
 #![no_main]
 
 use hallway_evidence::log::witness::{AddCheckpoint, decide};
@@ -11,14 +11,14 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let text = request.to_string();
-    assert_eq!(text.as_bytes(), bytes, "what is read is what was written");
-    // The same request under a signature that holds, against a witness that saw a tree before.
+    assert_eq!(text.as_bytes(), bytes, "a request is written as it was read");
+    // The same request under a valid signature, to a witness that has cosigned a tree before.
     let (head, note) = text.split_once("\n\n").expect("it was read");
     let mut lines = note.lines();
     let (Some(origin), Some(size)) = (lines.next(), request.unverified_size()) else {
         panic!("it was read");
     };
-    // A name that stands in the signature, too, may make the note longer than is read.
+    // The name is also in the signature line, so it may make the note longer than the parser allows.
     if origin.len() > 1000 {
         return;
     }
@@ -47,7 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
             Err(Refusal::Forked { fork, .. }) => {
                 assert!(
                     fork.verify(&key.verifier()).is_ok(),
-                    "what is called a fork is one"
+                    "a reported fork verifies"
                 );
                 assert!(size > old || known != root(2));
             }

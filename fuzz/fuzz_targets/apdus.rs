@@ -1,5 +1,5 @@
 //! A sequence of APDUs to one key, over CTAPHID and as a smart card: each answer ends with a status
-//! word, and what a terminal fetches in parts has an end.
+//! word, and an answer in parts has an end.
 #![no_main]
 
 mod virtual_key;

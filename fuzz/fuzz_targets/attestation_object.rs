@@ -1,5 +1,5 @@
-//! Whole attestation objects: explained, registered under the most lenient policy, and as a device's
-//! answer to an ACME server.
+//! Whole attestation objects: explained, registered under the most lenient policy, and used as a
+//! device's answer to an ACME server.
 #![no_main]
 
 use hallway_webauthn::device_attestation::{DeviceChallenge, verify_device_attestation};

@@ -1,5 +1,5 @@
-//! Statements of every format, in an attestation object whose other parts are right. The first
-//! byte picks the format.
+//! Statements of every format, in an attestation object whose other parts are valid. The first byte
+//! chooses the format.
 #![no_main]
 
 mod object;

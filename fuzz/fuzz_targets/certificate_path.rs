@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
             .try_fold(e, |e, certificate| e.bytes(certificate))
     });
     written.expect("writing to a vector does not fail");
-    // Without client data there is no signature to check, and the path is judged all the same.
+    // Without client data there is no signature to check; the path is checked all the same.
     let evidence = Evidence {
         client_data: ClientDataGiven::Nothing,
         expected: None,

@@ -1,4 +1,4 @@
-//! Client data: accepted only if a JSON parser that others wrote says the same of them.
+//! Client data: accepted only if an independent JSON parser reads the same values.
 #![no_main]
 
 use hallway_webauthn::{
@@ -28,10 +28,10 @@ fuzz_target!(|bytes: &[u8]| {
         ))
     );
     if !refused {
-        // The empty attestation object was reached: the client data were found right.
+        // The check has reached the empty attestation object, so it has accepted the client data.
         let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let _: serde::de::IgnoredAny = serde_json::from_slice(plain).expect("it is JSON");
-        // A number beyond f64 and a lone surrogate are JSON, but no value that serde_json has.
+        // A number beyond f64 and a lone surrogate are valid JSON, but serde_json has no value for them.
         let Ok(json) = serde_json::from_slice::<serde_json::Value>(plain) else {
             return;
         };

@@ -1,5 +1,5 @@
-//! A sequence of CTAP2 requests to one key, with an owner who says yes, no or nothing and time that
-//! passes: each gets a status that CTAP defines, and success nothing but canonical CBOR.
+//! A sequence of CTAP2 requests to one key, whose owner answers yes, no or not at all while time
+//! passes. Each answer has a status that CTAP defines, and on success canonical CBOR.
 #![no_main]
 
 mod virtual_key;
@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let world = Rc::new(World::default());
     let mut key = power_up(&world, settings).expect("a new key starts");
-    // Which of two callers, mood of the owner and haste, length in two bytes, request.
+    // One byte for the caller, the owner's answer and the seconds before; two for the length; the request.
     while let Some(([mood, high, low], more)) = rest.split_first_chunk() {
         let length = usize::from(u16::from_be_bytes([*high, *low])).min(more.len());
         let (request, after) = more.split_at(length);
@@ -46,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         assert!(key.discoverable_credentials() <= 4);
     }
-    // What was kept can be read again.
+    // The stored records can be read again.
     drop(key);
     power_up(&world, settings).expect("it starts again");
 });

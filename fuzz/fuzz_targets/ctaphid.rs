@@ -1,5 +1,5 @@
-//! CTAPHID: reports of 64 bytes in any order, some time apart, with work that is finished at once
-//! or later. Never more than one request is under way.
+//! CTAPHID: reports of 64 bytes in any order, with pauses, and with requests that finish at once or
+//! later. At most one request is under way at any time.
 #![no_main]
 
 use hallway_authenticator::{HidAction, HidDevice, KeepaliveStatus};
@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut device = HidDevice::default();
     let mut now_ms = 0;
     let mut working = false;
-    // A byte of time and haste, and a report.
+    // A byte for time and haste, then a report.
     for chunk in bytes.chunks_exact(1 + REPORT_LENGTH) {
         let (haste, report) = (chunk[0], chunk[1..].try_into().expect("a report"));
         now_ms += u64::from(haste >> 1) * 20;
@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
             | HidAction::Restart { .. }
             | HidAction::Wink(_) => {}
         }
-        // Only while a request is under way; one of U2F has none even then.
+        // Only while a request is under way, and never for a U2F request.
         let keepalive = device.keepalive(KeepaliveStatus::Processing);
         assert!(working || keepalive.is_none());
         if haste & 1 == 1 {

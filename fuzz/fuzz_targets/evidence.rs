@@ -1,6 +1,6 @@
-//! What somebody hands in or over, to be checked: statements, bundles of receipts, pictures that
-//! carry them, trust files. The first byte picks which; whatever is read is written again as it was,
-//! and no change of a verified picture holds.
+//! Input of the verifier: statements, bundles of receipts, pictures with evidence, trust files. The
+//! first byte chooses the kind. Everything that can be read is written again in the same bytes, and no
+//! changed picture holds.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use hallway_evidence::verify::{self, Chain};
 use hallway_evidence::{Bundle, Evidence, Receipt, Statement, TrustFile, embedding};
 use libfuzzer_sys::fuzz_target;
 
-/// The key of the log in the seeds, and the realm that they are of.
+/// The log's key and the realm of the seeds.
 static LOG: LazyLock<SigningKey> =
     LazyLock::new(|| SigningKey::from_seed("gate.example/log", &[5; 32]).expect("a name"));
 static TRUST: LazyLock<TrustFile> = LazyLock::new(|| {
@@ -35,7 +35,7 @@ fn bundle(bytes: &[u8]) {
     }
 }
 
-/// Evidence in a log of which it is the only entry: no fuzzer finds the log's signature.
+/// Evidence in a log of one entry, signed here, because no fuzzer finds the log's signature.
 fn logged(bytes: &[u8]) {
     let Ok(evidence) = Evidence::decode(bytes) else {
         return;
@@ -49,8 +49,7 @@ fn logged(bytes: &[u8]) {
     }
 }
 
-/// No picture but the one in the seeds holds, whatever is done to it: edits of a place, a kind and
-/// what to write.
+/// No picture but the seed's holds, after any edits. An edit is a place, a kind and the bytes to write.
 fn second_picture(edits: &[u8]) {
     let mut picture = PICTURE[1..].to_vec();
     for edit in edits.as_chunks::<4>().0.iter().take(16) {

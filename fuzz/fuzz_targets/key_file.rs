@@ -1,5 +1,5 @@
-//! A key file that somebody changed or cut: it is refused, or it opens with what was written before
-//! the cut. It never opens with anything else.
+//! A key file that was changed or cut: it is refused, or it opens with the records from before the
+//! cut. It never opens with other records.
 #![no_main]
 
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let mut file = WHOLE.clone();
-    // Each change: where, and what bits; then the file is cut.
+    // Each change: a place, and the bits to flip. Then the file is cut.
     for change in changes.chunks_exact(3) {
         let at = usize::from(u16::from_be_bytes([change[0], change[1]])) % file.len();
         file[at] ^= change[2];
@@ -37,7 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
     let path: PathBuf = FOLDER.path().join("changed.key");
     std::fs::write(&path, &file).expect("it can be written");
     if let Ok(mut key) = SoftKey::open(&path, &protection(), Consent::Always) {
-        // A damaged last batch is a torn one: what was there before it opens.
+        // A damaged last batch counts as torn: the file opens with the batches before it.
         assert!(
             is_prefix || key.dropped_bytes() > 0,
             "a changed file opened"

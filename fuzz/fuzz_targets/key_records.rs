@@ -1,5 +1,5 @@
-//! What a key finds in its storage when it starts: it starts or says what is damaged, and then
-//! answers whatever it is asked.
+//! The records that a key reads when it starts: it starts or says which is damaged. After that it
+//! answers every request.
 #![no_main]
 
 mod virtual_key;

@@ -1,5 +1,5 @@
-//! Metadata: as a BLOB, as a local statement, as a revocation list, and as the payload of a BLOB that
-//! is signed as it should be, since no fuzzer finds a signature.
+//! Metadata: as a BLOB, as a local statement, as a revocation list, and as the payload of a BLOB with a
+//! valid signature, because no fuzzer finds one.
 #![no_main]
 
 use std::sync::OnceLock;

@@ -1,9 +1,9 @@
-//! Files as cameras and phones write them: JPEGs put together out of the segments of a real one, with
-//! what goes wrong between and in them, and the same for PNG chunks and the boxes of films.
+//! Files as cameras and phones write them: JPEGs made of the segments of a real one, with typical
+//! errors between and in them, and the same for PNG chunks and the boxes of films.
 //!
-//! Whatever begins as a JPEG or a PNG carries its evidence, unless it carries some already or others
-//! signed it as a whole; taking it out gives back what was signed, and one changed byte anywhere is
-//! noticed.
+//! Evidence is embedded in everything that begins as a JPEG or a PNG, unless evidence is in it already
+//! or other software signed the whole file. Taking the evidence out gives back the signed bytes, and
+//! one changed byte anywhere is noticed.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ static BUNDLE: LazyLock<Bundle> = LazyLock::new(|| {
     Bundle::decode(&seed[1..]).expect("a bundle")
 });
 
-/// The segments of a real picture before its image data, and a little of that.
+/// The segments of a real picture before its image data, and the beginning of that.
 static SEGMENTS: LazyLock<Vec<&[u8]>> = LazyLock::new(|| {
     let jpeg = include_bytes!("../../crates/cli/photographs/cat.jpg");
     let (mut at, mut found) = (2, Vec::new());
@@ -32,7 +32,7 @@ static SEGMENTS: LazyLock<Vec<&[u8]>> = LazyLock::new(|| {
     found
 });
 
-/// Takes numbers and bytes off the input.
+/// Takes numbers and bytes from the input.
 struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
@@ -79,7 +79,7 @@ fn jpeg(choices: &mut Choices<'_>) -> Vec<u8> {
                 parts[at] = part;
             }
             6 if parts.len() > 1 => drop(parts.remove(at)),
-            // Something like our own.
+            // A segment that resembles ours.
             _ => {
                 let mut segment = vec![0xff, 0xef, 0, choices.byte()];
                 segment.extend_from_slice(b"hallway\0");

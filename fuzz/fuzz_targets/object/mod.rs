@@ -1,11 +1,11 @@
-//! Attestation objects whose parts are right but for the statement, which the input gives.
+//! Attestation objects that are valid but for the statement, which comes from the input.
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
 use hallway_ctap::cose::{Algorithm, PublicKey};
 use minicbor::Encoder;
 
-/// The generator of P-256, a point on the curve: a key that registers (SEC 2, 2.4.2).
+/// The generator of P-256, used as the public key of a registration (SEC 2, 2.4.2).
 const X: [u8; 32] = [
     0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2,
     0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96,
@@ -15,7 +15,7 @@ const Y: [u8; 32] = [
     0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
 ];
 
-/// An attestation object of this format; `statement` is CBOR, or whatever takes its place.
+/// An attestation object of this format; `statement` is CBOR, or any bytes in its place.
 pub(crate) fn object(format: &str, statement: &[u8]) -> Vec<u8> {
     let public_key = PublicKey::Ec2 {
         algorithm: Algorithm::Es256,

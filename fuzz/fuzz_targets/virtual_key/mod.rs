@@ -1,4 +1,4 @@
-//! A key in memory: its owner answers as the input says, and time passes as it says.
+//! A key in memory. The input decides how its owner answers and how time passes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 pub(crate) type Records = BTreeMap<RecordKey, Vec<u8>>;
 
-/// What surrounds the key.
+/// The storage, owner and clock of the key.
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) records: RefCell<Records>,
@@ -98,7 +98,7 @@ impl Environment for Virtual {
     type Fingerprints = Option<SimulatedSensor>;
 }
 
-/// Starts a key in this world, with a sensor on which finger 1 rests.
+/// Starts a key in this world, with finger 1 on its sensor.
 pub(crate) fn power_up(
     world: &Rc<World>,
     settings: Settings,
