@@ -11,7 +11,11 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let text = request.to_string();
-    assert_eq!(text.as_bytes(), bytes, "a request is written as it was read");
+    assert_eq!(
+        text.as_bytes(),
+        bytes,
+        "a request is written as it was read"
+    );
     // The same request under a valid signature, to a witness that has cosigned a tree before.
     let (head, note) = text.split_once("\n\n").expect("it was read");
     let mut lines = note.lines();
