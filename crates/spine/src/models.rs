@@ -1,10 +1,10 @@
-//! Models of authenticators: what is known about them, and which the realm accepts.
+//! Models of authenticators: the realm's knowledge about them, and its policy on them.
 //!
-//! What is known comes from a FIDO metadata BLOB and from local statements ([`known`]); a BLOB is
-//! looked for in the background, where the operator said so, and kept in the database ([`refresh`]).
-//! [`verdict`] judges keys by it: when they are registered, and again whenever they sign. A failure
-//! to learn something new never makes anything acceptable: what is known stays in use, and what only
-//! fresh metadata can tell is not believed of old ones.
+//! The knowledge comes from a FIDO metadata BLOB and from local statements ([`known`]). If the
+//! operator configured a source, a gateway looks for newer BLOBs in the background, and keeps them in
+//! the database ([`refresh`]). [`verdict`] judges a key when it is registered, and again whenever it
+//! signs. A failed update never makes a key acceptable: the old knowledge stays in use, but facts
+//! that need fresh metadata are not taken from it.
 
 pub mod distrust;
 pub mod icon;
@@ -32,19 +32,19 @@ use crate::http::route::{Access, Route};
 use crate::settings::{Bounded, MetadataConfig, Policies};
 use crate::store::Role;
 
-/// What is known about models here, and what the realm's policies ask of them.
+/// The knowledge about models in this gateway, and the realm's policies on them.
 pub struct Models {
     policies: Policies,
-    /// Who may sign a BLOB.
+    /// The certificates that may sign a BLOB.
     signer: Signer,
-    /// Where BLOBs come from.
+    /// The sources of BLOBs.
     sources: Vec<Source>,
     /// Local statements.
     statements: Option<Statements>,
-    /// Hours from one look at the sources to the next.
+    /// Hours between two looks at the sources.
     refresh_hours: Bounded<1, 8760>,
     known: RwLock<Arc<Known>>,
-    /// Held while this gateway looks for something new.
+    /// Held while this gateway looks for newer metadata.
     looking: Mutex<()>,
 }
 
@@ -54,7 +54,7 @@ pub enum ModelsError {
     /// A file or folder.
     #[error("[metadata] {setting}: {path}: {reason}")]
     File {
-        /// Which setting names it.
+        /// The setting that names the file.
         setting: &'static str,
         /// The file.
         path: String,
@@ -67,15 +67,15 @@ pub enum ModelsError {
          or say what it asks for less strictly"
     )]
     NothingKnown(String),
-    /// No such door, or one without people.
+    /// There is no such door, or people do not sign at it.
     #[error("[policy.doors.{0}] means nothing: {1}")]
     Door(String, NoDoorOfPeople),
 }
 
 impl Models {
-    /// Reads the configuration and what it names; `folder` is where relative paths start. Nothing is
-    /// fetched and nothing is known yet: see [`refresh::load`]. `doors` are those with a policy for
-    /// people's keys.
+    /// Reads the configuration and the files that it names; `folder` is where relative paths start.
+    /// Nothing is fetched and no model is known yet: see [`refresh::load`]. `doors` are those with a
+    /// policy for people's keys.
     ///
     /// # Errors
     /// [`ModelsError`].
@@ -107,17 +107,17 @@ impl Models {
         })
     }
 
-    /// What is known now.
+    /// The present knowledge.
     pub fn known(&self) -> Arc<Known> {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the operator configured where anything could be known from.
+    /// Whether the operator configured any source of knowledge.
     pub const fn is_configured(&self) -> bool {
         !self.sources.is_empty() || self.statements.is_some()
     }
 
-    /// Where BLOBs come from: addresses and names of files.
+    /// The sources of BLOBs: addresses and names of files.
     pub fn sources(&self) -> impl Iterator<Item = String> {
         self.sources.iter().map(ToString::to_string)
     }
@@ -127,12 +127,12 @@ impl Models {
         self.statements.as_ref().map(Statements::folder)
     }
 
-    /// Who may sign a BLOB.
+    /// The certificates that may sign a BLOB.
     pub const fn signer(&self) -> &Signer {
         &self.signer
     }
 
-    /// What the realm asks of keys.
+    /// The realm's policies.
     pub const fn policies(&self) -> &Policies {
         &self.policies
     }

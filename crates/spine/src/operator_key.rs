@@ -21,7 +21,7 @@ pub const FILE: &str = "operator.key";
 
 /// Bytes of an operator key.
 const KEY: usize = 32;
-const NONCE: usize = 24;
+const NONCE_BYTES: usize = 24;
 
 /// Why a secret could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +29,12 @@ pub enum OperatorKeyError {
     /// The key file cannot be read or written.
     #[error("the operator key {path}: {source}")]
     File {
-        /// Where the key is expected.
+        /// The expected path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file holds something else.
+    /// The file holds no operator key.
     #[error("the operator key {0} is not 32 bytes in base64; restore it from your backup")]
     Format(PathBuf),
     /// Others on this machine can read the key.
@@ -55,13 +55,13 @@ pub struct OperatorKey(XChaCha20Poly1305);
 /// Why there is no operator key.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// The file, or what is in it.
+    /// The key file could not be read or made.
     #[error(transparent)]
     Key(#[from] OperatorKeyError),
-    /// The locked one.
+    /// The locked key could not be used.
     #[error(transparent)]
     Locked(#[from] LockedKeyError),
-    /// `HALLWAY_OPERATOR_KEY` holds something else.
+    /// `HALLWAY_OPERATOR_KEY` holds no key.
     #[error("HALLWAY_OPERATOR_KEY is not 32 bytes in base64")]
     Variable,
     /// A security key must be touched first.
@@ -69,19 +69,19 @@ pub enum FindError {
         "the operator key in {0} is locked; `hallway` unlocks it with a touch of a security key"
     )]
     Touch(PathBuf),
-    /// There is none, and a new one would open nothing.
+    /// The file is missing, and a new key could not decrypt the realm's secrets.
     #[error(
         "there is no operator key: put operator.key into {0}, or set HALLWAY_OPERATOR_KEY to it"
     )]
     Missing(PathBuf),
 }
 
-/// What to do where the data folder holds no operator key.
+/// What to do if the data folder holds no operator key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhereNone {
     /// Make one: this is a first start.
     Make,
-    /// Give up: a realm is there, and another key opens nothing of it.
+    /// Give up: there is a realm already, and a new key could not decrypt its secrets.
     Refuse,
 }
 
@@ -96,7 +96,7 @@ impl OperatorKey {
         }
         let path = folder.join(FILE);
         if !path.exists() {
-            // Here a new one would open nothing.
+            // A new key could not decrypt the realm's secrets.
             if LockedKey::read(folder)?.is_some() {
                 return Err(FindError::Touch(folder.to_owned()));
             }
@@ -149,7 +149,7 @@ impl OperatorKey {
     /// # Errors
     /// The system gives no randomness.
     pub fn seal(&self, name: &'static str, secret: &[u8]) -> Result<Vec<u8>, OperatorKeyError> {
-        let nonce = random_bytes::<NONCE>()?;
+        let nonce = random_bytes::<NONCE_BYTES>()?;
         let payload = Payload {
             msg: secret,
             aad: name.as_bytes(),
@@ -171,7 +171,7 @@ impl OperatorKey {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OperatorKeyError> {
         let (nonce, ciphertext) = sealed
-            .split_first_chunk::<NONCE>()
+            .split_first_chunk::<NONCE_BYTES>()
             .ok_or(OperatorKeyError::Sealed(name))?;
         let payload = Payload {
             msg: ciphertext,

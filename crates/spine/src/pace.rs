@@ -10,8 +10,8 @@
 //!
 //! Until then the bytes of that answer stay in memory, and so does the head of a request that is
 //! not answered yet. Both are bounded. If a connection holds more than `CONNECTION_UNREAD_BYTES`,
-//! its next request waits. If all together hold more than `UNREAD_BYTES`, those connections end
-//! that hold most for longest: peers that read are never refused because of peers that do not.
+//! its next request waits. If all together hold more than `UNREAD_BYTES`, the connections that hold
+//! most for longest end. Peers that read are never refused because of peers that do not.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -34,7 +34,7 @@ use crate::turn::{ConnectionTurns, Turn, Turns};
 /// How long a peer may take for a handshake or for the head of a request.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a reader may take nothing of an answer that lies ready.
+/// How long a reader may take no bytes of an answer that lies ready.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of answers that one connection may hold unread before its next request waits: a piece of
 /// each file that HTTP/2 lets it read at a time.
@@ -119,8 +119,8 @@ impl All {
 
     /// Ends connections until the others hold at most three quarters of the limit.
     fn make_room(&self) {
-        // All of them, and chosen from only after the lock: one that is dropped here and was the last
-        // locks the map to take itself out.
+        // The connections are chosen from only after the lock is released: dropping the last handle of
+        // one locks the map to remove the connection.
         let mut holding: Vec<Arc<Connection>> = lock(&self.connections)
             .values()
             .filter_map(Weak::upgrade)

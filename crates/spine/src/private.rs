@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_open_is_closed_and_what_is_spared_is_not() {
+    fn open_files_are_closed_except_spared_ones() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at("objects/device")).unwrap();

@@ -1,9 +1,9 @@
-//! The realm's own certificate authorities, which sign the X.509-SVIDs of doors that give
-//! certificates (SPIFFE X.509-SVID, section 2).
+//! The realm's own certificate authorities, which sign the X.509-SVIDs of doors that give certificates
+//! (SPIFFE X.509-SVID, section 2).
 //!
-//! One signs, and the next one is known to others long before it does. [`rotation`] decides, without
-//! I/O, when they take turns; [`in_use`] does it over the database, where all gateways of the realm
-//! find the same; here one is made.
+//! One authority signs, and other realms know the next one long before it signs. [`rotation`] decides,
+//! without I/O, when the next one takes over; [`in_use`] applies the decision to the database, which all
+//! gateways of the realm share. This file makes an authority.
 
 pub mod in_use;
 pub mod rotation;
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 pub use in_use::{AuthoritiesError, InUse, OwnAuthorities};
 
-/// How far a certificate is dated back, because clocks differ.
+/// The time by which a certificate's beginning is dated back, because clocks differ.
 const SKEW: Duration = Duration::from_secs(3600);
 
 /// Why the authority could not be made.
@@ -29,7 +29,7 @@ pub enum RealmAuthorityError {
     /// The realm is not a name that a certificate can carry, or there is no randomness.
     #[error("the realm's certificate authority cannot be made: {0}")]
     Make(#[from] rcgen::Error),
-    /// No certificate can say when it begins or ends.
+    /// The beginning or end can't be written into a certificate.
     #[error("the realm's certificate authority cannot be made: {0} is no time for it")]
     Time(Timestamp),
 }

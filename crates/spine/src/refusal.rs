@@ -1,4 +1,4 @@
-//! What was refused is written down, within bounds, so that an owner can see it.
+//! Records refusals, within bounds, so that an owner can see them.
 
 mod fold;
 
@@ -74,7 +74,7 @@ pub async fn list(
     )))
 }
 
-/// Who was refused, as far as that is certain.
+/// The refused device or person, if it is certain.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'p> {
     peer: &'p Peer,
@@ -83,13 +83,13 @@ pub struct Subject<'p> {
 }
 
 impl<'p> Subject<'p> {
-    /// A device that proved to be it.
+    /// A device whose signature was verified.
     #[must_use]
     pub fn device(self, device: Option<DeviceId>) -> Self {
         Self { device, ..self }
     }
 
-    /// Somebody who is signed in.
+    /// A person who is signed in.
     #[must_use]
     pub fn person(self, person: PersonId) -> Self {
         Self {
@@ -126,7 +126,7 @@ fn network(address: &str) -> String {
     }
 }
 
-/// Bounds what refusals make the gateway write.
+/// Bounds the records that refusals cause.
 #[derive(Debug)]
 pub struct Brake(Mutex<Fold>);
 
@@ -154,8 +154,7 @@ pub async fn keep_counting(gateway: Gateway) {
 }
 
 impl Gateway {
-    /// Writes a refusal down, or counts it with one that is alike. What fails for our own reasons is
-    /// not one.
+    /// Records a refusal, or counts it with a similar one. Failures of the gateway itself are not recorded.
     pub async fn refuse<'p>(
         &self,
         door: DoorName,
@@ -196,10 +195,10 @@ impl Gateway {
         }
     }
 
-    /// What came of a request; a refusal is written down first.
+    /// The result of a request. A refusal is recorded first.
     ///
     /// # Errors
-    /// That of `result`.
+    /// The error of `result`.
     pub async fn or_refuse<'p, T>(
         &self,
         door: DoorName,

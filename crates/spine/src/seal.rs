@@ -11,7 +11,7 @@ use hallway_evidence::{Statement, Timestamp};
 /// five to ten minutes for a ceremony with user verification.
 pub const LIFETIME_MS: u64 = 5 * 60 * 1000;
 
-/// Why an answer to a statement is not taken.
+/// Why an answer to a statement is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// Not a statement that this realm handed out for this use.
@@ -22,14 +22,14 @@ pub enum SealError {
     Expired,
 }
 
-/// What a statement was handed out for: an answer counts only there.
+/// The use of a statement. An answer counts for this use only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Signing in.
     SignIn,
     /// Registering a key.
     RegisterKey,
-    /// An act of somebody who is signed in.
+    /// An act of a person who is signed in.
     Act,
     /// A device's enrolment.
     EnrolDevice,
@@ -108,7 +108,7 @@ impl Sealer {
     }
 }
 
-/// Lengths before contents, so that no two different triples give the same message.
+/// Lengths before contents, so that two different triples never give the same message.
 fn message(purpose: Purpose, holder: &[u8], content: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(64 + holder.len() + content.len());
     for part in [purpose.label(), holder, content] {

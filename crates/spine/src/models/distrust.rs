@@ -1,8 +1,8 @@
-//! Ending what came from people's keys that are refused by now: their models can't be relied on any
-//! more, or the policy became stricter.
+//! Ends the sessions, links and grants of people's keys that are refused now: a model can't be relied on
+//! any more, or the policy became stricter.
 //!
-//! Such a key is refused wherever it is used. That alone would let its sessions and grants come back
-//! should the model ever be trusted again, or its policy be relaxed.
+//! Such a key is refused wherever it signs. Without this, its sessions and grants would come back if the
+//! model were trusted again, or the policy relaxed.
 
 use super::verdict::Refused;
 use crate::Gateway;
@@ -11,7 +11,7 @@ use crate::door_name::DoorName;
 use crate::http::problem::{Code, Problem};
 use crate::store::{Holder, PageRequest, Person, Unit};
 
-/// Looks at every key of every person by what is known now.
+/// Judges every key of every person by the present knowledge.
 ///
 /// # Errors
 /// The database.
@@ -42,8 +42,8 @@ async fn of_person(gateway: &Gateway, person: &Person) -> Result<(), Problem> {
 }
 
 impl Gateway {
-    /// What ends because keys of a person are refused to them now: everything that such a key opened, or
-    /// what it opened at a single door where only that one refuses it. With why.
+    /// What to end for `person`, with the reason: all that a refused key opened or, if only one door
+    /// refuses the key, all that the key opened at that door.
     ///
     /// # Errors
     /// The database.

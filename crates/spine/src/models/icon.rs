@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use hallway_hall::foreign::MediaType;
 
 /// The most bytes of a picture; the metadata keep no longer `data:` URLs either.
-const MAX_ICON: usize = 64 * 1024;
+const MAX_ICON_BYTES: usize = 64 * 1024;
 
-/// A picture whose bytes are what its media type says.
+/// A picture whose bytes have the format of its media type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Icon {
     /// One of the types that are served, never more than the bytes themselves say.
@@ -22,7 +22,7 @@ impl Icon {
     pub fn from_data_url(url: &str) -> Option<Self> {
         let (head, body) = url.strip_prefix("data:")?.split_once(',')?;
         let declared = head.strip_suffix(";base64")?;
-        if body.len() > MAX_ICON * 4 / 3 + 4 {
+        if body.len() > MAX_ICON_BYTES * 4 / 3 + 4 {
             return None;
         }
         let plain: String = body.split_ascii_whitespace().collect();
@@ -32,7 +32,7 @@ impl Icon {
     }
 }
 
-/// The type by the first bytes; SVG has none of its own and is taken at its word.
+/// The media type, from the first bytes. SVG has no such bytes, so its declared type counts.
 fn media_type(bytes: &[u8], declared: &str) -> Option<MediaType> {
     let is_drawing = || declared.starts_with("image/svg+xml") && std::str::from_utf8(bytes).is_ok();
     MediaType::of_picture(bytes).or_else(|| is_drawing().then_some(MediaType::SVG))
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_decide_what_is_served() {
+    fn the_bytes_decide_the_media_type() {
         let png = b"\x89PNG\r\n\x1a\n....";
         let icon = Icon::from_data_url(&url("image/svg+xml", png)).unwrap();
         assert_eq!(
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_none() {
+    fn bytes_that_are_no_picture_are_refused() {
         for text in [
             url("text/html", b"<script>"),
             url("image/png", b"<script>"),
@@ -68,7 +68,7 @@ mod tests {
             "data:image/png,plain".to_owned(),
             "data:image/png;base64,%%%".to_owned(),
             "https://elsewhere.example/icon.png".to_owned(),
-            url("image/svg+xml", &[b' '; MAX_ICON + 100]),
+            url("image/svg+xml", &[b' '; MAX_ICON_BYTES + 100]),
         ] {
             assert_eq!(Icon::from_data_url(&text), None, "{}", &text[..20]);
         }

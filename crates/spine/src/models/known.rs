@@ -1,4 +1,4 @@
-//! What is known about models at a moment: a BLOB, and local statements beside it.
+//! The knowledge about models at one moment: a BLOB, and local statements beside it.
 
 use std::fs;
 use std::io::{self, Read};
@@ -17,22 +17,22 @@ const MAX_STATEMENT_BYTES: u64 = 1 << 20;
 /// The most local statements.
 const MAX_STATEMENTS: usize = 1000;
 
-/// What is known at a moment. `Default` is nothing.
+/// The knowledge at one moment. `Default` knows no models.
 #[derive(Debug, Default)]
 pub struct Known {
     /// The models.
     pub metadata: Arc<Metadata>,
-    /// Where the realm stands with its BLOB.
+    /// The BLOB in use, and the last attempt to get a newer one.
     pub state: MetadataState,
     /// The local statements, by file name.
     pub statements: Vec<Statement>,
-    /// Grows whenever what is known changes.
+    /// Grows whenever the knowledge changes.
     pub(super) generation: u64,
-    /// What it was made of.
+    /// The input that the knowledge was made of.
     pub(super) made_of: MadeOf,
 }
 
-/// What the models came from: where it is the same, they are.
+/// The input of the models: if it is equal, the models are.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct MadeOf {
     pub(super) blob: Option<[u8; 32]>,
@@ -44,7 +44,7 @@ pub(super) struct MadeOf {
 pub struct Statement {
     /// The file's name.
     pub name: String,
-    /// Why it cannot be used, where it cannot.
+    /// Why the statement cannot be used; `None` if it can.
     pub problem: Option<String>,
 }
 
@@ -52,12 +52,12 @@ pub struct Statement {
 #[derive(Debug, Clone)]
 pub(super) struct Statements(PathBuf);
 
-/// The statements of a folder as they were read: a name, and bytes or what went wrong.
+/// The statements of a folder as they were read: a name, and bytes or the error.
 #[derive(Debug, Default)]
 pub(super) struct Files(Vec<(String, Result<Vec<u8>, String>)>);
 
 impl Known {
-    /// The models of `metadata` and those of local statements, which come over them.
+    /// The models of `metadata` and of local statements, which replace those of the BLOB.
     pub(super) fn new(mut metadata: Metadata, files: &Files, blob: Option<[u8; 32]>) -> Self {
         let mut statements = Vec::new();
         for (name, read) in &files.0 {
@@ -91,7 +91,7 @@ impl Known {
         }
     }
 
-    /// As before, but the realm stands elsewhere with its BLOB.
+    /// The same models, with another state of the BLOB.
     pub(super) fn with_state(&self, state: MetadataState) -> Self {
         Self {
             metadata: Arc::clone(&self.metadata),
@@ -123,11 +123,11 @@ impl Statements {
         &self.0
     }
 
-    /// Reads every `*.json`, in the order of their names, so that of two statements for one model
-    /// it is always the same that counts.
+    /// Reads every `*.json` in the order of their names, so that of two statements for one model
+    /// the same one always counts.
     ///
     /// # Errors
-    /// The folder cannot be listed: then what was known stays.
+    /// The folder cannot be listed. The earlier knowledge stays then.
     pub(super) fn read(&self) -> io::Result<Files> {
         let mut paths = Vec::new();
         for entry in fs::read_dir(&self.0)? {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_told() {
+    fn a_missing_folder_is_an_error() {
         let config = MetadataConfig {
             statements: Some("nowhere".into()),
             ..MetadataConfig::default()

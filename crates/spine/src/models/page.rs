@@ -19,9 +19,9 @@ use crate::settings::policy::{Attestation, Copies, Level};
 use crate::settings::{PersonPolicy, Policies};
 
 /// How many models a page shows.
-const MODELS: u64 = 20;
+const MODELS_PER_PAGE: u64 = 20;
 
-/// Where metadata come from, what they say, and what the realm asks of keys.
+/// The sources of metadata, the known models, and the realm's policies on keys.
 pub(crate) async fn metadata(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -29,7 +29,7 @@ pub(crate) async fn metadata(
 ) -> Result<Response, Problem> {
     let view = look::view(&gateway);
     let search = Search {
-        limit: Some(MODELS),
+        limit: Some(MODELS_PER_PAGE),
         ..query
     };
     let (found, next) = look::search(&gateway, &search);
@@ -86,7 +86,7 @@ pub fn card(gateway: &Gateway, model: KeyModel) -> ModelCard {
     }
 }
 
-/// A word for where keys live (FIDO Registry of Predefined Values, 3.2).
+/// A word for the place of a model's keys (FIDO Registry of Predefined Values, 3.2).
 fn place(word: &str) -> &str {
     match word {
         "hardware" => "in hardware",

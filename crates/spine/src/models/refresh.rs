@@ -1,4 +1,4 @@
-//! Learning: looking for a newer BLOB, and taking up what another gateway of the realm found.
+//! Updates the knowledge: looks for a newer BLOB, and takes the BLOB that another gateway found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,20 +17,20 @@ use crate::http::problem::Problem;
 use crate::store::{BlobRecord, MetadataState, StoreError};
 use crate::{Gateway, sha256};
 
-/// How often a gateway sees whether it is its turn, or whether another one found something.
+/// How often a gateway checks whether its turn has come, or whether another one found a BLOB.
 const POLL: Duration = Duration::from_secs(60);
-/// How long one gateway has the turn: longer than looking can take.
+/// How long one gateway has the turn: longer than a look can take.
 const TURN: Duration = Duration::from_secs(600);
 /// The longest pause after a failure.
 const RETRY: Duration = Duration::from_secs(3600);
 
-/// Why nothing could be learned. What was known stays known then.
+/// Why the knowledge could not be updated. It stays as it was then.
 #[derive(Debug, thiserror::Error)]
 pub enum LearnError {
     /// The database fails.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The database holds a BLOB that does not prove itself: nobody can say what was revoked.
+    /// The database holds a BLOB without a valid signature: the revoked models are unknown then.
     #[error("the metadata BLOB in the database is damaged: {0}; restore it from a backup")]
     Stored(#[from] BlobError),
     /// The folder of local statements cannot be read.
@@ -50,7 +50,7 @@ impl From<LearnError> for Problem {
     }
 }
 
-/// Takes up what is in the database and in the folder of local statements.
+/// Takes the BLOB from the database and the statements from the folder.
 ///
 /// # Errors
 /// [`LearnError`].
@@ -108,8 +108,8 @@ pub async fn load(gateway: &Gateway) -> Result<(), LearnError> {
 }
 
 fn warn_of_unreadable(metadata: &Metadata) {
-    const TOLD: usize = 20;
-    for entry in metadata.unreadable().iter().take(TOLD) {
+    const MAX_WARNINGS: usize = 20;
+    for entry in metadata.unreadable().iter().take(MAX_WARNINGS) {
         let models: Vec<String> = entry.models.iter().map(ToString::to_string).collect();
         tracing::warn!(
             models = models.join(" "),
@@ -117,15 +117,15 @@ fn warn_of_unreadable(metadata: &Metadata) {
             "a metadata entry cannot be read: keys of its models are refused"
         );
     }
-    if let Some(more) = metadata.unreadable().len().checked_sub(TOLD + 1) {
+    if let Some(more) = metadata.unreadable().len().checked_sub(MAX_WARNINGS + 1) {
         tracing::warn!(entries = more + 1, "as many more cannot be read");
     }
 }
 
-/// Looks at every source now, keeps what is newer, and takes it up.
+/// Looks at every source now, and takes a newer BLOB from there.
 ///
 /// # Errors
-/// As [`load`]. That a source gives nothing is no error: it is noted, for people to see.
+/// As [`load`]. A source that gives no BLOB is no error: its problem is recorded for people.
 pub async fn refresh(gateway: &Gateway) -> Result<(), LearnError> {
     let models = &gateway.models;
     let _alone = models.looking.lock().await;
@@ -212,9 +212,9 @@ async fn note(gateway: &Gateway, problems: &[String]) -> Result<(), LearnError> 
     Ok(noted?)
 }
 
-/// Looks when it is time, and takes up what others found, for as long as the gateway serves. Judges
-/// the keys that there are at the start, when the policy may be another one, and whenever something
-/// else is known; without metadata nothing ever is.
+/// Looks for newer metadata when it is time, and takes those of other gateways, as long as the gateway
+/// serves. Judges all keys at the start, because the policy may be another one, and whenever the
+/// knowledge changes. Without a source, the knowledge never changes.
 pub async fn keep_up(gateway: Gateway) {
     let mut judged = None;
     while judged.is_none() || gateway.models.is_configured() {
@@ -264,7 +264,7 @@ async fn take_turn(gateway: &Gateway) -> Result<bool, LearnError> {
     Ok(turn?)
 }
 
-/// Runs what takes long without making others wait.
+/// Runs a long computation on a thread of its own, so that other tasks go on.
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JoinError> {
@@ -275,12 +275,12 @@ fn seconds(time: Timestamp) -> UnixSeconds {
     UnixSeconds::from_ms(time.as_ms())
 }
 
-/// What the models were when a verdict was given; see [`super::verdict`].
+/// The state of the knowledge when a verdict was given; see [`super::verdict`].
 impl super::Models {
-    /// Changes when what is known changes, and at midnight UTC, when status reports come into force.
+    /// Changes with the knowledge, and at midnight UTC, when status reports come into force.
     pub fn epoch(&self, now: Timestamp) -> u64 {
-        const DAY: u64 = 86_400_000;
+        const DAY_MS: u64 = 86_400_000;
         let known: Arc<Known> = self.known();
-        (known.generation << 32) | (now.as_ms() / DAY + 1)
+        (known.generation << 32) | (now.as_ms() / DAY_MS + 1)
     }
 }

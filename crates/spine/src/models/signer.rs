@@ -1,4 +1,4 @@
-//! Whose word on metadata counts.
+//! The certificates that may sign metadata.
 
 use std::path::Path;
 
@@ -15,9 +15,9 @@ use crate::store::SignerHash;
 /// GlobalSign Root CA - R3; see the README beside it.
 const ROOT: &[u8] = include_bytes!("globalsign-root-r3.der");
 /// The most bytes of a file that names certificates or a revocation list.
-const MAX_FILE: u64 = 16 << 20;
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// Who may sign a BLOB.
+/// The anchors and the name of the service that may sign a BLOB.
 pub struct Signer {
     anchors: TrustAnchors,
     name: SignerName,
@@ -60,7 +60,7 @@ impl Signer {
                 path: path.display().to_string(),
                 reason,
             })?;
-            // What is not PEM is taken as DER; a BLOB is refused as long as one can't be read.
+            // A file that is not PEM is read as DER. No BLOB is accepted while a file can't be read.
             let der = CertificateRevocationListDer::from_pem_slice(&bytes)
                 .map_or(bytes, |list| list.to_vec());
             revocation_lists.push(der);
@@ -75,8 +75,8 @@ impl Signer {
         })
     }
 
-    /// What a new BLOB must satisfy. One whose successor is due is taken all the same, because it
-    /// knows more than the one before it; [`super::verdict`] does not rely on it for what must be
+    /// The checks of a new BLOB. A BLOB whose successor is due is accepted all the same, because it
+    /// is newer than the one before it; [`super::verdict`] does not rely on it for facts that must be
     /// fresh.
     pub(super) fn trust(&self, in_use: Option<u64>) -> BlobTrust {
         BlobTrust {
@@ -88,8 +88,8 @@ impl Signer {
         }
     }
 
-    /// What a BLOB from the database must satisfy, at the time at which it was taken: it was
-    /// checked against revocation lists then.
+    /// The checks of a BLOB from the database, at the time at which it was accepted. It was checked
+    /// against revocation lists then.
     pub(super) fn trust_in_stored(&self) -> BlobTrust {
         BlobTrust {
             revocation_lists: Vec::new(),
@@ -97,7 +97,7 @@ impl Signer {
         }
     }
 
-    /// What names this signer in the database.
+    /// The hash that names this signer in the database.
     pub(super) fn hash(&self) -> SignerHash {
         let mut content = match &self.name {
             SignerName::Any => Vec::new(),
@@ -143,8 +143,8 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     let length = std::fs::metadata(path)
         .map_err(|error| error.to_string())?
         .len();
-    if length > MAX_FILE {
-        return Err(format!("longer than {MAX_FILE} bytes"));
+    if length > MAX_FILE_BYTES {
+        return Err(format!("longer than {MAX_FILE_BYTES} bytes"));
     }
     std::fs::read(path).map_err(|error| error.to_string())
 }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_root_is_the_one_that_is_published() {
+    fn the_built_in_root_is_the_published_one() {
         let folder = Path::new("/");
         let signer = Signer::new(&MetadataConfig::default(), folder).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Where a BLOB comes from: an address or a file. Either way it is bounded, and not believed yet.
+//! A source of BLOBs: an address or a file. It is read within bounds. The signature is checked later.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use tokio::io::AsyncReadExt;
 
 use crate::settings::MetadataConfig;
 
-/// How long an answer may take, from the name to the last byte.
+/// How long an answer may take, from the look-up of the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How many redirections are followed; never from TLS to plain HTTP.
-const REDIRECTIONS: usize = 3;
+/// The most redirections that are followed. None leads from TLS to plain HTTP.
+const MAX_REDIRECTIONS: usize = 3;
 
 /// One place to look for a BLOB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Source {
     File(PathBuf),
 }
 
-/// Why nothing came.
+/// Why a source gave no BLOB.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SourceError {
     #[error("the file cannot be read: {0}")]
@@ -45,7 +45,7 @@ impl From<reqwest::Error> for SourceError {
 }
 
 impl Source {
-    /// The places that the operator configured, in the order in which they are asked.
+    /// The configured sources, in the order in which they are asked.
     pub(super) fn all(config: &MetadataConfig, folder: &Path) -> Vec<Self> {
         let mut sources = Vec::new();
         if let Some(url) = &config.url {
@@ -57,7 +57,7 @@ impl Source {
         sources
     }
 
-    /// What is there now, at most [`MAX_BLOB`] bytes.
+    /// The bytes that the source has now, at most [`MAX_BLOB`].
     pub(super) async fn read(&self) -> Result<Vec<u8>, SourceError> {
         match self {
             Self::Address(url) => fetch(url).await,
@@ -83,7 +83,7 @@ async fn fetch(url: &Url) -> Result<Vec<u8>, SourceError> {
         .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
         .https_only(secure)
         .redirect(if secure {
-            Policy::limited(REDIRECTIONS)
+            Policy::limited(MAX_REDIRECTIONS)
         } else {
             Policy::none()
         })
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_told() {
+    fn a_password_is_not_shown() {
         let told = at("https://me:secret@mds.example:444/blob?key=secret").unwrap()[0].to_string();
         assert_eq!(told, "https://mds.example:444/blob");
     }

@@ -21,9 +21,9 @@ pub enum Refused {
     /// By the model's policy.
     #[error("{}", sentence(.error, *.since))]
     Model {
-        /// What the policy says.
+        /// The policy's words.
         error: ModelError,
-        /// Since when the status is in force that speaks against the model.
+        /// The time since which the status is in force that rules the model out.
         since: Option<Timestamp>,
     },
     /// The policy asks for attestation, which the key was registered without.
@@ -35,7 +35,7 @@ pub enum Refused {
     /// The key can be copied to other devices.
     #[error("a key is needed here that never leaves its device, and this one can be copied")]
     Copied,
-    /// What only fresh metadata can tell.
+    /// The policy asks for a fact that only fresh metadata have.
     #[error(
         "the realm's metadata were to be replaced by {0}, and keys are registered by fresh ones \
          only; ask whoever runs this gateway"
@@ -43,26 +43,26 @@ pub enum Refused {
     Overdue(String),
 }
 
-/// What a key proved about itself when it was registered, by which it is judged.
+/// The facts that a key proved when it was registered. Verdicts use them.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyFacts<'a> {
-    /// The model that it names.
+    /// The model that the key names.
     pub aaguid: Aaguid,
     /// Whether it can be copied to other devices.
     pub backup_eligible: bool,
-    /// The attestation, as far as one verified. Its anchor is one that *this* realm knew.
+    /// The verified part of the attestation. Its anchor is one that *this* realm knew.
     pub attestation: Option<&'a KeyAttestation>,
 }
 
 impl<'a> KeyFacts<'a> {
-    /// Those of a key of which nobody here knows anything.
+    /// The facts of a key about which this realm knows nothing.
     pub const UNKNOWN: KeyFacts<'static> = KeyFacts {
         aaguid: Aaguid::ZERO,
         backup_eligible: true,
         attestation: None,
     };
 
-    /// Those of a key of this realm.
+    /// The facts of a key of this realm.
     pub const fn of(key: &Credential, attestation: Option<&'a KeyAttestation>) -> Self {
         Self {
             aaguid: key.aaguid,
@@ -110,7 +110,7 @@ pub fn day(at: Timestamp) -> String {
     text.get(..10).unwrap_or(&text).to_owned()
 }
 
-/// What is kept of an attestation that verified; nothing where there was none.
+/// The part of a verified attestation that is stored; `None` if there was no attestation.
 #[must_use]
 pub fn to_keep(attestation: &Attested) -> Option<KeyAttestation> {
     let format = attestation.format.name().to_owned();
@@ -132,10 +132,10 @@ pub fn to_keep(attestation: &Attested) -> Option<KeyAttestation> {
 }
 
 impl Models {
-    /// What a person with this role must bring to register a key.
+    /// The checks of a person's registration, for this role.
     ///
     /// # Errors
-    /// [`Refused::Overdue`] when only metadata can tell, and they are out of date.
+    /// [`Refused::Overdue`] if the policy needs metadata, and they are out of date.
     pub fn for_person(&self, role: Role, now: Timestamp) -> Result<RegistrationPolicy, Refused> {
         let policy = self.policies.of(role);
         if policy.asks_metadata() {
@@ -155,10 +155,10 @@ impl Models {
         })
     }
 
-    /// What a device must bring to enrol under one of the `anchors`.
+    /// The checks of a device's registration under one of the `anchors`.
     ///
     /// # Errors
-    /// [`Refused::Overdue`] when only metadata can tell, and they are out of date.
+    /// [`Refused::Overdue`] if the policy needs metadata, and they are out of date.
     pub fn for_device(
         &self,
         anchors: TrustAnchors,
@@ -174,8 +174,8 @@ impl Models {
         })
     }
 
-    /// How the registration of a partner's person is verified here once more: any key will do, and
-    /// only what this realm's metadata vouch for counts as attested.
+    /// The checks when a registration of a partner's person is verified here again: every key is
+    /// accepted, but only this realm's metadata can make it count as attested.
     pub fn for_visitor(&self) -> RegistrationPolicy {
         RegistrationPolicy {
             models: self.informed(ModelPolicy::any()),
@@ -183,15 +183,15 @@ impl Models {
         }
     }
 
-    /// Whether a browser is asked to hand on the attestation: where metadata are known, or where
-    /// the policy asks for what only an attestation proves. Otherwise a key need not tell its model.
+    /// Whether a browser is asked for the attestation: if metadata are known, or if the policy asks for
+    /// a fact that only an attestation proves. Otherwise a key need not tell its model.
     pub fn asks_attestation(&self, role: Role) -> bool {
         let policy = self.policies.of(role);
         self.is_configured() || policy.asks_metadata() || !policy.deny.is_empty()
     }
 
-    /// Whether any key can be refused here: where nothing is known and nothing is asked, nobody need
-    /// look.
+    /// Whether this realm may refuse any key: if no model is known and no policy is set, no key needs
+    /// a look.
     pub fn may_refuse(&self, door: DoorName, role: Role) -> bool {
         let asks = |policy: &PersonPolicy| *policy != PersonPolicy::any_key();
         self.is_configured()
@@ -199,7 +199,7 @@ impl Models {
             || self.policies.doors.get(door.as_str()).is_some_and(asks)
     }
 
-    /// Judges a person's key by what is known now, for a door that it is to open.
+    /// Judges a person's key by the present knowledge, for a door that it is to open.
     ///
     /// # Errors
     /// [`Refused`].
@@ -222,7 +222,7 @@ impl Models {
         Ok(())
     }
 
-    /// Judges a key by what is known now, for an admission that demands a certain key.
+    /// Judges a key by the present knowledge, for an admission that demands a certain key.
     ///
     /// # Errors
     /// [`Refused`].
@@ -250,7 +250,7 @@ impl Models {
         Ok(())
     }
 
-    /// Judges a device's key by what is known now.
+    /// Judges a device's key by the present knowledge.
     ///
     /// # Errors
     /// [`Refused`].
@@ -346,7 +346,7 @@ mod tests {
 
     const MODEL: Aaguid = Aaguid(*b"a model of a key");
 
-    /// What is known is one model, whose keys are where `protection` says.
+    /// Knowledge of one model, whose keys are in the place `protection`.
     fn knowing(protection: &str) -> Models {
         let statement = format!(
             r#"{{"aaguid": "{MODEL}", "description": "A key", "keyProtection": ["{protection}"]}}"#

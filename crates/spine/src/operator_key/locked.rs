@@ -18,15 +18,15 @@ use super::{KEY, OperatorKey, OperatorKeyError, random_bytes};
 
 /// The name of the file inside the data folder.
 pub const FILE: &str = "operator.key.locked";
-/// The relying party id under which security keys derive the secret. No domain can be called so: no
-/// web page can ask a key for it.
+/// The relying party id under which security keys derive the secret. It can't be a domain, so no web
+/// page can ask a key for the secret.
 pub const RP_ID: &str = "hallway:operator-key";
 
 const VERSION: u32 = 1;
 /// The name under which the operator key is sealed.
 const SECRET: &str = "operator key";
 /// The most bytes of the file, and the most security keys in it.
-const MAX_FILE: u64 = 64 * 1024;
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 const MAX_LOCKS: usize = 16;
 
 /// Why the locked key could not be used.
@@ -37,10 +37,10 @@ pub enum LockedKeyError {
     File {
         /// Where it is.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file is not what this program writes.
+    /// The file has another format.
     #[error("{path} is damaged, or of a newer version: {reason}")]
     Format {
         /// Where it is.
@@ -54,16 +54,16 @@ pub enum LockedKeyError {
     /// No key has this label.
     #[error("no security key here is called \"{0}\"")]
     Unknown(String),
-    /// Nothing would unlock the operator key any more.
+    /// The last security key would go, and the operator key could not be unlocked any more.
     #[error("\"{0}\" is the only security key that unlocks the operator key; add another first")]
     Last(String),
     /// Too many keys.
     #[error("at most {MAX_LOCKS} security keys can unlock one operator key")]
     TooMany,
-    /// The security key derived something else, or the file was changed.
+    /// The security key derived another secret, or the file was changed.
     #[error("the security key does not unlock the operator key; it may have been reset since")]
     Wrong,
-    /// Sealing.
+    /// The operator key could not be encrypted or decrypted.
     #[error(transparent)]
     Seal(#[from] OperatorKeyError),
 }
@@ -72,11 +72,11 @@ pub enum LockedKeyError {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
-    /// What its owner calls it.
+    /// The owner's name for the key.
     pub label: String,
     /// Its credential.
     pub credential: Base64Url,
-    /// The operator key, in base64, encrypted under what the security key derives.
+    /// The operator key, in base64, encrypted under the secret that the security key derives.
     sealed: Base64Url,
 }
 
@@ -90,7 +90,7 @@ pub struct LockedKey {
 }
 
 impl LockedKey {
-    /// One that no key unlocks yet.
+    /// A locked key without security keys.
     ///
     /// # Errors
     /// The system gives no randomness.
@@ -118,7 +118,7 @@ impl LockedKey {
             other => other.map_err(failed)?,
         };
         let mut text = String::new();
-        file.take(MAX_FILE)
+        file.take(MAX_FILE_BYTES)
             .read_to_string(&mut text)
             .map_err(failed)?;
         let wrong = |reason: String| LockedKeyError::Format {
@@ -151,7 +151,7 @@ impl LockedKey {
         })
     }
 
-    /// What security keys derive their secret from.
+    /// The salt from which security keys derive their secrets.
     #[must_use]
     pub fn salt(&self) -> [u8; 32] {
         let mut salt = [0; 32];
@@ -200,7 +200,7 @@ impl LockedKey {
         Ok(())
     }
 
-    /// The operator key in base64, by what the security key with `credential` derived.
+    /// Decrypts the operator key, in base64, with the secret that the security key `credential` derived.
     ///
     /// # Errors
     /// [`LockedKeyError::Wrong`].
@@ -240,7 +240,7 @@ impl KeyType for Bytes {
     }
 }
 
-/// What encrypts the operator key: not the secret itself, so that it can never mean anything else.
+/// The key that encrypts the operator key, derived from `secret` for this use only.
 fn wrapping(secret: &[u8; 32]) -> Result<OperatorKey, OperatorKeyError> {
     let mut key = Zeroizing::new([0; KEY]);
     Salt::new(HKDF_SHA256, &[])
@@ -258,7 +258,7 @@ mod tests {
     const TEXT: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
     #[test]
-    fn each_key_unlocks_what_was_locked_and_no_other_secret_does() {
+    fn each_security_key_unlocks_and_no_other_secret_does() {
         let folder = tempfile::tempdir().unwrap();
         assert!(LockedKey::read(folder.path()).unwrap().is_none());
         let mut locked = LockedKey::new().unwrap();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_here_is_not_read() {
+    fn files_of_another_format_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let good = serde_json::to_value(LockedKey::new().unwrap()).unwrap();
         for (member, value) in [

@@ -50,7 +50,7 @@ async fn ask(there: &mut DuplexStream) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_of_one_byte_a_minute_is_put_out_within_minutes() {
+async fn a_reader_of_one_byte_a_minute_is_disconnected() {
     let (mut there, served) = serve(long);
     ask(&mut there).await;
     let began = Instant::now();
@@ -68,7 +68,7 @@ async fn a_reader_of_one_byte_a_minute_is_put_out_within_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_asks_nothing_is_put_out_also_in_the_middle_of_a_preface() {
+async fn a_connection_without_a_request_ends_even_inside_a_preface() {
     for said in [&b""[..], b"PRI * HTT", b"GET / HT"] {
         let (mut there, served) = serve(long);
         there.write_all(said).await.unwrap();
@@ -114,7 +114,7 @@ fn get() -> Request<Body> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_small_answer_that_is_not_read_over_http_2_ends_the_connection_too() {
+async fn a_small_unread_answer_over_http_2_ends_the_connection() {
     let (there, served) = serve(small);
     let mut sender = over_http_2(there).await;
     let _unread = sender.send_request(get()).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_small_answer_that_is_not_read_over_http_2_ends_the_connection_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_those_who_do_not_read_some_make_room_for_whoever_does() {
+async fn connections_that_read_nothing_end_first() {
     let unread = Unread::at_most(1 << 20);
     let mut idle = Vec::new();
     for _ in 0..4 {
@@ -155,7 +155,7 @@ fn long_head() -> Request<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_of_a_request_is_held_until_it_is_answered() {
+async fn the_head_of_a_request_counts_until_its_answer() {
     let unread = Unread::default();
     let held = || unread.0.held.load(Ordering::Relaxed);
     let answer = async |_, turn| {
@@ -181,7 +181,7 @@ async fn a_request_ends_with_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_costs_more_than_its_body_and_a_long_one_that_is_made_is_held_whole() {
+async fn an_answer_counts_with_its_task_and_a_made_one_counts_whole() {
     const LONG_BYTES: usize = 3 << 20;
     let unread = Unread::default();
     let pace = unread.pace();
@@ -198,7 +198,7 @@ async fn an_answer_costs_more_than_its_body_and_a_long_one_that_is_made_is_held_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_read_is_not_held() {
+async fn a_read_answer_does_not_count() {
     let unread = Unread::default();
     for body in [small, long] {
         let (mut there, served) = serve_among(&unread, body);
@@ -215,7 +215,7 @@ async fn what_was_read_is_not_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_reads_slowly_but_steadily_gets_everything() {
+async fn a_slow_but_steady_reader_gets_the_whole_answer() {
     let (mut there, served) = serve(long);
     ask(&mut there).await;
     let mut read = 0;
@@ -229,7 +229,7 @@ async fn one_that_reads_slowly_but_steadily_gets_everything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_waits_for_news_may_wait_for_hours() {
+async fn a_stream_without_events_stays_open_for_hours() {
     fn silent() -> Body {
         Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())
     }
@@ -241,7 +241,7 @@ async fn one_that_waits_for_news_may_wait_for_hours() {
 }
 
 #[test]
-fn a_connection_that_ends_while_room_is_made_locks_nothing_up() {
+fn connections_that_end_while_others_are_ended_cause_no_deadlock() {
     // Each byte makes room.
     let unread = Unread::at_most(0);
     let (done, ended) = std::sync::mpsc::channel();

@@ -1,7 +1,7 @@
-//! The authorities as the database has them, and as this gateway uses them.
+//! The realm's authorities in the database, and in use by this gateway.
 //!
-//! Every gateway looks every two seconds, and whichever is first does what is due: units run one
-//! after another, so what one decided the next one finds done.
+//! Every gateway looks every two seconds, and the first one takes the steps that are due. Units run one
+//! after another, so the next gateway finds them done.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -17,30 +17,30 @@ use crate::store::{OwnAuthority, OwnStage, Store, StoreError, Transient, Unit};
 
 /// The name under which each authority's key is encrypted.
 const KEY: &str = "realm-authority-key";
-/// Where the one authority of earlier versions is.
+/// The setting that holds the only authority of earlier versions.
 const FIRST_KEY: &str = KEY;
 const FIRST_CERTIFICATE: &str = "realm-authority-certificate";
 /// The bundle's sequence number, eight bytes.
 const SEQUENCE: &str = "bundle-sequence";
-/// The number under which a bundle was published before there was a second authority.
+/// The sequence number of the bundle while there was only one authority.
 const FIRST_SEQUENCE: u64 = 1;
 
-/// Why there are no authorities to use.
+/// Why the gateway has no authorities to use.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthoritiesError {
-    /// The database.
+    /// The database fails.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A key can't be opened or encrypted.
     #[error(transparent)]
     OperatorKey(#[from] OperatorKeyError),
-    /// A fresh one.
+    /// A new authority could not be made.
     #[error(transparent)]
     Make(#[from] RealmAuthorityError),
-    /// Certificate and key of one.
+    /// The certificate and key of an authority do not work.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// Their bundle.
+    /// The bundle could not be made.
     #[error("the realm's trust bundle: {0}")]
     Bundle(#[from] BundleError),
 }
@@ -51,12 +51,12 @@ impl Transient for AuthoritiesError {
     }
 }
 
-/// What the database said when it was last looked at.
+/// The authorities at the last look into the database.
 #[derive(Debug)]
 pub struct InUse {
-    /// The one that signs.
+    /// The authority that signs.
     pub signing: Authority,
-    /// The bundle: all of them.
+    /// The bundle, with all authorities.
     pub bundle: Bundle,
     /// The bundle's sequence number (SPIFFE Trust Domain and Bundle, section 4.1.1).
     pub sequence: u64,
@@ -70,7 +70,7 @@ pub struct OwnAuthorities {
 }
 
 impl OwnAuthorities {
-    /// Those of the database; made if there are none.
+    /// Reads the authorities from the database, and makes some if there are none.
     ///
     /// # Errors
     /// [`AuthoritiesError`].
@@ -89,16 +89,16 @@ impl OwnAuthorities {
         })
     }
 
-    /// Those that are in use now.
+    /// The authorities in use now.
     #[must_use]
     pub fn in_use(&self) -> Arc<InUse> {
         Arc::clone(&self.in_use.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Does what is due, and uses from now on what the database says.
+    /// Takes the steps that are due, and uses the authorities in the database from now on.
     ///
     /// # Errors
-    /// [`AuthoritiesError`]; those that were in use stay.
+    /// [`AuthoritiesError`]; the earlier authorities stay in use.
     pub async fn keep_up(&self, store: &Store, now: Timestamp) -> Result<(), AuthoritiesError> {
         settle(store, &self.operator, &self.realm, now).await?;
         let reader = store.read();
@@ -114,7 +114,7 @@ impl OwnAuthorities {
         Ok(())
     }
 
-    /// Keeps, in the unit of the act that changes them, what the authorities become, with what is
+    /// Stores the changed authorities in the unit of the act that changes them, with the steps that are
     /// due after that.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl OwnAuthorities {
     }
 }
 
-/// Does what is due, if anything is.
+/// Takes the steps that are due, if there are any.
 async fn settle(
     store: &Store,
     operator: &OperatorKey,
@@ -157,7 +157,7 @@ async fn settle(
         .await
 }
 
-/// The one authority of earlier versions, which everybody knows.
+/// The only authority of earlier versions, which all partners know.
 async fn first(unit: &Unit<'_>, now: Timestamp) -> Result<Option<OwnAuthority>, StoreError> {
     let settings = unit.settings();
     let certificate = settings.get(FIRST_CERTIFICATE).await?;
@@ -193,7 +193,7 @@ fn fresh(
     })
 }
 
-/// Writes them under a new sequence number.
+/// Writes the authorities under a new sequence number.
 async fn write(
     unit: &Unit<'_>,
     before: &[OwnAuthority],
@@ -205,10 +205,10 @@ async fn write(
     }
     unit.own_authorities().replace(after).await?;
     let settings = unit.settings();
-    // By the time, so that a realm that went on from an older backup is above what partners saw.
+    // The number follows the time, so that after a restore it is above the number that partners saw.
     let number = now.as_seconds().max(sequence(unit).await? + 1);
     settings.put(SEQUENCE, &number.to_be_bytes()).await?;
-    // A key that is out of the bundle is forgotten wherever it was.
+    // The keys of removed authorities are deleted, also from the setting of earlier versions.
     let first = settings.get(FIRST_CERTIFICATE).await?;
     if first.is_some_and(|first| !after.iter().any(|it| it.certificate == first)) {
         settings.remove(FIRST_CERTIFICATE).await?;
@@ -230,7 +230,7 @@ async fn sequence(reader: &Unit<'_>) -> Result<u64, StoreError> {
 }
 
 async fn read(reader: &Unit<'_>, operator: &OperatorKey) -> Result<InUse, AuthoritiesError> {
-    // The number before and after, because a bundle under another's number would be refused.
+    // The number is read before and after, because a bundle under a wrong number would be refused.
     let (sequence, all) = loop {
         let before = sequence(reader).await?;
         let all = reader.own_authorities().all().await?;

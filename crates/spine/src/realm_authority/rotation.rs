@@ -1,10 +1,9 @@
-//! How the realm's authorities take turns: a decision over what is there and the time, without a
+//! Decides how the realm's authorities follow each other, from their states and the time, without a
 //! clock, a key or a database.
 //!
-//! There is always one that signs and one that is next. The next one is in the trust bundle from
-//! the moment that it is made, so when its turn comes, or when the one that signs has to go at once,
-//! others know it already. The one of before stays in the bundle until nothing that it signed can
-//! be valid any more.
+//! One authority signs, and one is next. The next one is in the trust bundle from the moment that it is
+//! made. So when it takes over, in turn or at once, others know it already. A former authority stays in
+//! the bundle until no certificate of it can be valid any more.
 
 use std::time::Duration;
 
@@ -12,77 +11,77 @@ use hallway_evidence::Timestamp;
 
 use crate::store::{OwnAuthority, OwnStage};
 
-/// The longest that anything lasts that an authority signs.
+/// The longest validity of anything that an authority signs.
 pub const LONGEST_CERTIFICATE: Duration = DAY;
-/// How long an authority's certificate lasts: it is next for a quarter, signs for a quarter, and a
-/// realm whose gateways all stood still for half a year finds it good.
+/// The validity of an authority's certificate. It is next for a quarter and signs for a quarter, and is
+/// still valid if all gateways of the realm stand still for half a year.
 pub const LIFETIME: Duration = Duration::from_secs(365 * DAY.as_secs());
-/// For how long an authority signs. Two are always known, so a partner that did not look for this
-/// long can still follow.
+/// How long an authority signs. Two are always known, so a partner that did not look for this long can
+/// still follow.
 const SIGNS: Duration = Duration::from_secs(90 * DAY.as_secs());
-/// After how long in the bundle everybody knows an authority: whoever shows a certificate that is
-/// valid got it, and the bundle with it, within this time, and partners look at least as often.
+/// How long an authority is in the bundle until everybody knows it: every holder of a valid certificate
+/// got the certificate and the bundle within this time, and partners look at least as often.
 const KNOWN: Duration = DAY;
-/// How long one that signs no more stays: until the last certificate ends, and an hour for clocks
-/// that differ and for a gateway that heard of it late.
+/// How long a former authority stays: until its last certificate ends, and an hour more for clocks that
+/// differ and gateways that notice late.
 const DRAINS: Duration = Duration::from_secs(DAY.as_secs() + 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How the one that signs is replaced.
+/// How the signing authority is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replacement {
-    /// By one that everybody knows. What was signed before stays good until it ends.
+    /// By an authority that everybody knows. Certificates of the old one stay valid until they end.
     InTurn,
-    /// At once, because a key may be in other hands: nothing that was signed before is good.
+    /// At once, because somebody else may have the key. Certificates of the old one are refused.
     AtOnce,
 }
 
-/// The next one is not known to everybody yet; at this time it is.
+/// The next authority is not known to everybody yet. It will be at this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotYet(pub Timestamp);
 
-/// One thing to do.
+/// One step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Make one that is next.
+    /// Make the authority that is next.
     Prepare,
-    /// Let the next one sign.
+    /// Let the next authority sign.
     Sign,
-    /// Take one out of the bundle, and forget its key.
+    /// Take an authority out of the bundle, and delete its key.
     Drop([u8; 32]),
 }
 
-/// The one that signs.
+/// The authority that signs.
 #[must_use]
 pub fn signing(all: &[OwnAuthority]) -> Option<&OwnAuthority> {
     in_stage(all, OwnStage::Signing)
 }
 
-/// The one that signs next.
+/// The authority that signs next.
 #[must_use]
 pub fn next(all: &[OwnAuthority]) -> Option<&OwnAuthority> {
     in_stage(all, OwnStage::Next)
 }
 
-/// When the one that signs is replaced by itself.
+/// When the next authority takes over by itself.
 #[must_use]
 pub fn replaced_by_itself(signing: &OwnAuthority) -> Timestamp {
     let last = signing.expires.as_ms();
-    // As long before its end, so that nothing that it signs outlives it.
+    // So long before its end that no certificate outlives it.
     let last = last.saturating_sub(SIGNS.as_secs() * 1000);
     signing.since.plus(SIGNS).min(Timestamp::from_ms(last))
 }
 
-/// Until when one that signs no more stays.
+/// The time until which a former authority stays.
 #[must_use]
 pub fn stays_until(retiring: &OwnAuthority) -> Timestamp {
     retiring.since.plus(DRAINS)
 }
 
-/// Does all that is due at `now`. `make` gives a fresh authority, published and next as of `now`.
+/// Takes all steps that are due at `now`. `make` makes an authority, published and next as of `now`.
 ///
 /// # Errors
-/// What `make` says.
+/// The error of `make`.
 pub fn settle<E>(
     mut all: Vec<OwnAuthority>,
     now: Timestamp,
@@ -98,19 +97,19 @@ pub fn settle<E>(
     Ok(all)
 }
 
-/// Whether nothing is due at `now`.
+/// Whether no step is due at `now`.
 #[must_use]
 pub fn is_settled(all: &[OwnAuthority], now: Timestamp) -> bool {
     step(all, now).is_none()
 }
 
-/// Whether the next one may sign in turn.
+/// Whether the next authority may take over in turn.
 ///
 /// # Errors
 /// [`NotYet`].
 pub fn may_replace(all: &[OwnAuthority], now: Timestamp) -> Result<(), NotYet> {
     match (signing(all), next(all)) {
-        // Whoever learned of the one that signs learned of this one by the same bundle.
+        // A realm that knows the signing authority got this one in the same bundle.
         (Some(signing), Some(next)) if next.published <= signing.published => Ok(()),
         (Some(_), Some(next)) if now < next.published.plus(KNOWN) => {
             Err(NotYet(next.published.plus(KNOWN)))
@@ -119,7 +118,7 @@ pub fn may_replace(all: &[OwnAuthority], now: Timestamp) -> Result<(), NotYet> {
     }
 }
 
-/// Replaces the one that signs, out of its turn. What is due after that is [`settle`]'s.
+/// Replaces the signing authority now. [`settle`] takes the steps that are due after that.
 ///
 /// # Errors
 /// [`NotYet`], for a replacement in turn.
@@ -158,7 +157,7 @@ fn step(all: &[OwnAuthority], now: Timestamp) -> Option<Step> {
     due.then_some(Step::Sign)
 }
 
-/// The next one signs from `now`, and the one that signed does not.
+/// The next authority signs from `now`, and the former one does not.
 fn sign(all: &mut [OwnAuthority], now: Timestamp) {
     for authority in all {
         let stage = match authority.stage {

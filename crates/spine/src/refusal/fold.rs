@@ -1,10 +1,9 @@
-//! Which refusals get a record of their own, and which are counted with one that is alike.
+//! Decides which refusals get a record of their own, and which are counted with a similar one.
 //!
-//! Every kind of refusal (a code at a door) has its own share, and within it everybody who is
-//! refused, so whoever makes a flood of one hides nothing of anybody else's: it is told at once, and
-//! again each minute, as "and 5,312 more like it". What strangers can make the gateway write is
-//! bounded all the same: [`BURST`] a second, and beyond that one record a minute for each of the few
-//! groups that there can be.
+//! Every kind of refusal (a code at a door) has its own share of records, and so has every refused device,
+//! person or network within it. So a flood from one source hides no refusal of another: each is recorded at
+//! once, and again each minute, as "and 5,312 more like it". The records that strangers can cause are
+//! bounded all the same: [`BURST_PER_SECOND`] a second, and beyond that one a minute for each of the few groups.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,32 +14,32 @@ use crate::door_name::DoorName;
 use crate::http::problem::Code;
 use crate::store::{RefusalId, Repeated};
 
-/// How long refusals are counted with one before another is told.
+/// How long similar refusals are counted with a record before the next one gets its own.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Records of one group within [`WINDOW`].
-const RECORDS: u32 = 20;
-/// Records about strangers within a second, where each has one already in its window.
-const BURST: u32 = 20;
-/// Strangers of one kind that are told apart at a time.
-const STRANGERS: usize = 16;
-/// Devices and people of one kind that are told apart at a time.
-const KNOWN: usize = 256;
+const RECORDS_PER_WINDOW: u32 = 20;
+/// Further records about strangers in one second, for all groups that have one in their window.
+const BURST_PER_SECOND: u32 = 20;
+/// Strangers of one kind that have a group of their own at a time.
+const MAX_STRANGERS: usize = 16;
+/// Devices and people of one kind that have a group of their own at a time.
+const MAX_KNOWN: usize = 256;
 
-/// What was refused: where, and why.
+/// The kind of a refusal: the door and the code.
 pub(super) type Kind = (DoorName, Code);
 
-/// Who was refused.
+/// The source of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Source {
-    /// A device that proved to be it.
+    /// A device whose signature was verified.
     Device(DeviceId),
-    /// Somebody who is signed in.
+    /// A person who is signed in.
     Person(PersonId),
     /// A stranger, from an address.
     Stranger(String),
-    /// One of more devices or people than are told apart.
+    /// A device or person without a group of its own.
     OtherKnown,
-    /// One of more strangers than are told apart.
+    /// A stranger without a group of its own.
     OtherStranger,
 }
 
@@ -58,12 +57,12 @@ impl Source {
     }
 }
 
-/// What becomes of a refusal.
+/// The decision about a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     /// It gets this record.
     Apart(RefusalId),
-    /// It is counted with an earlier one.
+    /// It is counted with an earlier record.
     Counted,
 }
 
@@ -74,13 +73,13 @@ struct Group {
     newest: RefusalId,
     /// Since when refusals are counted.
     since: Instant,
-    /// How many records there are since then.
+    /// The number of records since then.
     records: u32,
-    /// How many refusals were counted with the newest record.
+    /// The number of refusals that were counted with the newest record.
     more: u64,
-    /// How many of these the record tells.
+    /// The number of these that the record tells.
     written: u64,
-    /// When the last one was.
+    /// When the last refusal was.
     last: Timestamp,
 }
 
@@ -97,13 +96,13 @@ impl Group {
     }
 }
 
-/// What was refused lately.
+/// The latest refusals.
 #[derive(Debug)]
 pub(super) struct Fold {
     groups: HashMap<Kind, HashMap<Source, Group>>,
-    /// Counts of records that got a successor, not yet written.
+    /// Counts of records that have a successor, not yet written.
     replaced: Vec<Repeated>,
-    /// Records about strangers in the second that began then.
+    /// The number of records about strangers in the second that began then.
     second: (Instant, u32),
 }
 
@@ -116,14 +115,18 @@ impl Fold {
         }
     }
 
-    /// Takes a refusal. `now` and `at` are the same moment by two clocks.
+    /// Counts a refusal. `now` and `at` are the same moment by two clocks.
     pub(super) fn take(&mut self, kind: Kind, source: Source, now: Instant, at: Timestamp) -> Told {
         let groups = self.groups.entry(kind).or_default();
         let source = if groups.contains_key(&source) {
             source
         } else {
             let alike = groups.keys().filter(|other| other.rest() == source.rest());
-            let most = if source.is_known() { KNOWN } else { STRANGERS };
+            let most = if source.is_known() {
+                MAX_KNOWN
+            } else {
+                MAX_STRANGERS
+            };
             if alike.count() < most {
                 source
             } else {
@@ -139,9 +142,9 @@ impl Fold {
                     if now.duration_since(*second) >= Duration::from_secs(1) {
                         (*second, *count) = (now, 0);
                     }
-                    *count < BURST
+                    *count < BURST_PER_SECOND
                 };
-                if group.records >= RECORDS || !spare {
+                if group.records >= RECORDS_PER_WINDOW || !spare {
                     group.more += 1;
                     group.last = at;
                     return Told::Counted;
@@ -170,14 +173,14 @@ impl Fold {
         Told::Apart(newest)
     }
 
-    /// Forgets a record that could not be written: the next refusal of its group gets one.
+    /// Forgets a record that could not be written. The next refusal of its group gets a record.
     pub(super) fn forget(&mut self, id: RefusalId) {
         for groups in self.groups.values_mut() {
             groups.retain(|_, group| group.newest != id);
         }
     }
 
-    /// The counts that are not written yet. Groups whose time is over are forgotten.
+    /// The counts that are not written yet. Groups whose window has ended are forgotten.
     pub(super) fn untold(&mut self, now: Instant) -> Vec<Repeated> {
         let mut untold = core::mem::take(&mut self.replaced);
         for groups in self.groups.values_mut() {
@@ -238,12 +241,12 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_told_in_few_records_and_whole() {
+    fn few_records_tell_every_refusal_of_a_flood() {
         let mut gate = Gate::new();
         for _ in 0..5_000 {
             gate.refuse(JUNK, stranger(1));
         }
-        assert_eq!(gate.records.len(), RECORDS as usize);
+        assert_eq!(gate.records.len(), RECORDS_PER_WINDOW as usize);
         gate.write_counts();
         assert_eq!(gate.told(), 5_000);
         gate.now += WINDOW;
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn records_and_memory_are_bounded_whoever_comes() {
+    fn records_and_memory_are_bounded_for_all_sources() {
         let mut gate = Gate::new();
         for second in 0..60 {
             for n in 0..1_000 {
@@ -281,21 +284,21 @@ mod tests {
             gate.write_counts();
         }
         let groups: usize = gate.fold.groups.values().map(HashMap::len).sum();
-        assert!(groups <= STRANGERS + KNOWN + 2, "{groups}");
-        let most = (STRANGERS + 1 + KNOWN + 1) * RECORDS as usize;
+        assert!(groups <= MAX_STRANGERS + MAX_KNOWN + 2, "{groups}");
+        let most = (MAX_STRANGERS + 1 + MAX_KNOWN + 1) * RECORDS_PER_WINDOW as usize;
         assert!(gate.records.len() <= most, "{}", gate.records.len());
         assert_eq!(gate.told(), 120_000);
     }
 
     #[test]
-    fn what_could_not_be_written_is_tried_again() {
+    fn a_record_that_could_not_be_written_is_made_again() {
         let mut gate = Gate::new();
         let Told::Apart(lost) = gate.refuse(JUNK, stranger(1)) else {
             panic!("the first one has a record");
         };
         gate.fold.forget(lost);
         gate.now += Duration::from_secs(1);
-        for _ in 0..RECORDS {
+        for _ in 0..RECORDS_PER_WINDOW {
             assert!(matches!(gate.refuse(JUNK, stranger(1)), Told::Apart(_)));
         }
         assert_eq!(gate.refuse(JUNK, stranger(1)), Told::Counted);

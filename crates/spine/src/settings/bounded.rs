@@ -1,4 +1,4 @@
-//! Whole numbers that are held to their range where they are read.
+//! Whole numbers that must lie in a range, which is checked when a setting is read.
 
 use std::fmt;
 use std::time::Duration;
@@ -30,25 +30,25 @@ impl<const LEAST: u64, const MOST: u64> Bounded<LEAST, MOST> {
         self.0
     }
 
-    /// So many things.
+    /// As a count.
     #[must_use]
     pub fn count(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 
-    /// So many seconds.
+    /// As seconds.
     #[must_use]
     pub const fn seconds(self) -> Duration {
         Duration::from_secs(self.0)
     }
 
-    /// So many minutes.
+    /// As minutes.
     #[must_use]
     pub const fn minutes(self) -> Duration {
         Duration::from_secs(self.0.saturating_mul(60))
     }
 
-    /// So many hours.
+    /// As hours.
     #[must_use]
     pub const fn hours(self) -> Duration {
         Duration::from_secs(self.0.saturating_mul(3600))
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nearest_is_in_the_range() {
+    fn the_nearest_number_is_in_the_range() {
         for (given, nearest) in [(0, 5), (5, 5), (7, 7), (u64::MAX, 9)] {
             assert_eq!(Bounded::<5, 9>::nearest(given).get(), nearest);
         }

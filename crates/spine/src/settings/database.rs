@@ -1,4 +1,4 @@
-//! `database`: where the realm's rows are.
+//! `database`: the address of the realm's database.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ impl Database {
         Self(Place::Sqlite(file.into()))
     }
 
-    /// The file of SQLite's; nothing where it is PostgreSQL.
+    /// The path of SQLite's file; `None` for PostgreSQL.
     #[must_use]
     pub fn file(&self, folder: &Path) -> Option<PathBuf> {
         match &self.0 {
@@ -49,7 +49,7 @@ impl Database {
         }
     }
 
-    /// The address without the password that it holds; nothing where it holds none.
+    /// The address without its password; `None` if it has none.
     #[must_use]
     pub fn without_password(&self) -> Option<Self> {
         let Place::Postgres(url) = &self.0 else {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_database_is_refused() {
+    fn text_that_is_no_address_is_refused() {
         for text in [
             "",
             "hallway.db",

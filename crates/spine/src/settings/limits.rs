@@ -19,7 +19,7 @@ pub struct Tls {
 /// How many connections a listener may have open at once.
 pub type Connections = Bounded<1, 1_000_000>;
 
-/// Bounds on what callers may cost together.
+/// Bounds on the cost of all callers together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {

@@ -1,4 +1,4 @@
-//! `[metadata]`: where what is known about models of authenticators comes from.
+//! `[metadata]`: the sources of knowledge about models of authenticators.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Bounded;
 use super::text::as_text;
 
-/// Where metadata come from. `Default` is nowhere: no connection is made and nothing is known.
+/// The sources of metadata. `Default` has none: no connection is made and no model is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetadataConfig {
@@ -22,7 +22,7 @@ pub struct MetadataConfig {
     /// A BLOB in a file, for gateways that make no connections, or beside the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
-    /// Whose word on the BLOB counts: certificates, PEM. Without it, those of the FIDO Alliance's
+    /// Certificates, PEM, that may sign the BLOB. Without them, the root of the FIDO Alliance's
     /// service: GlobalSign Root CA - R3.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
@@ -73,7 +73,7 @@ impl FromStr for BlobAddress {
         let has_host = text.contains("://");
         let url = Url::parse(text).ok().filter(|_| has_host);
         let url = url.ok_or(NotABlobAddress)?;
-        // But for the user, it is held to what every address is.
+        // But for the user, the rules for every address apply.
         let mut nobody = url.clone();
         let without_user = nobody
             .set_username("")
@@ -87,7 +87,7 @@ impl FromStr for BlobAddress {
 }
 
 impl fmt::Display for BlobAddress {
-    /// As it stands in the file, with its password.
+    /// As in the file, with its password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -112,13 +112,13 @@ impl FromStr for HostName {
     type Err = NotAHostName;
 
     fn from_str(text: &str) -> Result<Self, NotAHostName> {
-        // What the standard takes for the beginning of something else than a host.
+        // Characters that the standard reads as the beginning of another part of a URL.
         if text.contains(['/', '\\', ':', '@', '?', '#']) {
             return Err(NotAHostName);
         }
         let url = Url::parse(&format!("https://{text}/")).map_err(|_| NotAHostName)?;
         let name = url.domain().ok_or(NotAHostName)?;
-        // The standard lets more stand in a host than any domain has, such as `*`.
+        // The standard allows more in a host than any domain has, such as `*`.
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
         if name.split('.').all(is_label) {
@@ -152,7 +152,7 @@ impl Default for MetadataConfig {
 }
 
 impl MetadataConfig {
-    /// Whether nothing is configured, so that nothing can be known.
+    /// Whether no source is configured, so that no model can be known.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.url.is_none() && self.file.is_none() && self.statements.is_none()

@@ -14,9 +14,9 @@ use crate::store::Role;
 
 /// The policies of a realm, one for each role, one for devices, and further ones for single doors.
 ///
-/// What is not configured is open to ordinary keys: people bring any FIDO2 key that verifies its
-/// user, and devices are of any model of an accepted maker. A section that *is*
-/// written begins with the strictest values, so an empty one asks for everything.
+/// A role without a section accepts ordinary keys: people bring any FIDO2 key that verifies its user,
+/// and devices are of any model of an accepted maker. A section that *is* written
+/// begins with the strictest values, so an empty section demands everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policies {
@@ -28,7 +28,7 @@ pub struct Policies {
     pub member: PersonPolicy,
     /// Devices.
     pub device: DevicePolicy,
-    /// What single doors ask of people's keys beside the role's policy.
+    /// The demands of single doors on people's keys, besides the role's policy.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub doors: BTreeMap<String, PersonPolicy>,
 }
@@ -91,7 +91,7 @@ impl Policies {
         }
     }
 
-    /// Every policy with its name in `hallway.toml`, and whether only metadata can satisfy it.
+    /// Every policy with its name in `hallway.toml`, and whether only metadata can satisfy the policy.
     pub(crate) fn asking_metadata(&self) -> impl Iterator<Item = String> {
         let people = [
             ("owner", &self.owner),
@@ -126,7 +126,7 @@ impl PersonPolicy {
         }
     }
 
-    /// What an admission to a hall demands of a key: the strictest, at its own level.
+    /// The demands of an admission to a hall on a key: the strictest, at the admission's own level.
     #[must_use]
     pub fn demanded(need: KeyNeed) -> Self {
         Self {
@@ -135,7 +135,7 @@ impl PersonPolicy {
         }
     }
 
-    /// Whether only metadata can satisfy it: the makers of people's keys are known from there.
+    /// Whether only metadata can satisfy the policy: they name the makers of people's keys.
     #[must_use]
     pub fn asks_metadata(&self) -> bool {
         self.attestation == Attestation::Required
@@ -143,7 +143,7 @@ impl PersonPolicy {
             || self.models().asks_metadata()
     }
 
-    /// What it asks of models; without metadata, which come later.
+    /// The demands on models, before metadata are known.
     #[must_use]
     pub fn models(&self) -> ModelPolicy {
         ModelPolicy {
@@ -168,7 +168,7 @@ impl DevicePolicy {
         }
     }
 
-    /// What it asks of models; without metadata, which come later.
+    /// The demands on models, before metadata are known.
     #[must_use]
     pub fn models(&self) -> ModelPolicy {
         ModelPolicy {
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_written_is_open_and_reads_back() {
+    fn policies_that_are_not_written_accept_all_and_read_back() {
         let policies = Policies::default();
         assert_eq!(policies.asking_metadata().count(), 0);
         let text = toml::to_string_pretty(&policies).unwrap();
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_is_denied_is_not_allowed() {
+    fn a_denied_model_can_not_be_allowed() {
         let policy: PersonPolicy = toml::from_str(&format!(
             "allow = ['{ONE}', '{OTHER}']\ndeny = ['{ONE}']\ncertification = 'L2+'"
         ))
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_refused() {
+    fn unknown_values_are_refused() {
         for text in [
             "[owner]\ncertification = 'L9'",
             "[owner]\nallow = ['a key']",

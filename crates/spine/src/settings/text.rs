@@ -1,5 +1,5 @@
-//! Settings that are written as text and read into types, so that what is no such thing stops the
-//! start with its line of the file.
+//! Settings that are written as text and read into types. Text of another form stops the start, with
+//! its line of the file.
 
 use std::net::SocketAddr;
 
@@ -26,7 +26,7 @@ macro_rules! as_text {
 
 pub(crate) use as_text;
 
-/// Reads where to listen.
+/// Reads an address to listen on.
 pub fn socket_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|_| {
@@ -34,7 +34,7 @@ pub fn socket_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     })
 }
 
-/// The same, where there may be none.
+/// Reads an address to listen on, if there is one.
 pub fn optional_socket_address<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SocketAddr>, D::Error> {

@@ -1,5 +1,5 @@
-//! `[[witnesses]]` and `[[witnessed]]`: who watches the realm's log, and whose logs it watches,
-//! besides partners, who do so for each other without configuration.
+//! `[[witnesses]]` and `[[witnessed]]`: the witnesses of the realm's log, and the logs to which the
+//! realm is witness, besides those of partners, which need no configuration.
 
 use hallway_client::SecureUrl;
 use hallway_evidence::log::{CosignerKey, VerifierKey};

@@ -7,14 +7,14 @@ use super::*;
 const START: Timestamp = Timestamp::from_ms(1_800_000_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A realm whose gateways look now and then.
+/// A realm whose gateways look from time to time.
 #[derive(Default)]
 struct Realm {
     all: Vec<OwnAuthority>,
     made: u8,
 }
 
-/// What happens to it.
+/// An event in the realm.
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Hours(u64),
@@ -76,7 +76,7 @@ proptest! {
     #[test]
     fn whatever_happens_one_signs_and_others_know_it(events in prop::collection::vec(event(), 1..60)) {
         let (mut realm, mut now) = (Realm::new(), START);
-        // The last moment at which something that each signed may be valid.
+        // For each authority, the last moment at which a certificate of it may be valid.
         let mut valid: BTreeMap<[u8; 32], Timestamp> = BTreeMap::new();
         for event in events {
             let before = realm.signs().clone();
@@ -91,14 +91,14 @@ proptest! {
                     }
                 }
             }
-            // Somebody got a certificate just before.
+            // A certificate was signed just before.
             if let Event::Hours(_) = event {
                 valid.insert(before.sha256, now.plus(LONGEST_CERTIFICATE).min(before.expires));
                 realm.settle(now);
             }
             if at_once {
                 valid.clear();
-                prop_assert_eq!(realm.all.len(), 2, "nothing else is left at once");
+                prop_assert_eq!(realm.all.len(), 2, "only the signing and the next authority stay");
             }
             let count = |stage| realm.all.iter().filter(|it| it.stage == stage).count();
             prop_assert_eq!((count(OwnStage::Signing), count(OwnStage::Next)), (1, 1));
@@ -108,13 +108,13 @@ proptest! {
             if signs.sha256 != before.sha256 && !at_once && now < before.expires {
                 let known = signs.published <= before.published
                     || now >= signs.published.plus(KNOWN);
-                prop_assert!(known, "one signs that not everybody knows");
+                prop_assert!(known, "an authority signs that not everybody knows");
             }
             for (sha256, until) in &valid {
                 let there = realm.all.iter().any(|it| it.sha256 == *sha256);
-                prop_assert!(there || now >= *until, "what it signed may still be valid");
+                prop_assert!(there || now >= *until, "a valid certificate lost its authority");
             }
-            // Looking again changes nothing.
+            // A second look changes nothing.
             let settled = realm.all.clone();
             realm.settle(now);
             prop_assert_eq!(&settled, &realm.all);
@@ -129,7 +129,7 @@ fn a_year_of_rotations() {
     let second = next(&realm.all).unwrap().clone();
     realm.settle(START.plus(SIGNS - HOUR));
     assert_eq!(realm.signs(), &first);
-    // The turn comes, and the old one stays until its last certificate has ended.
+    // The next authority takes over, and the former one stays until its last certificate has ended.
     let turn = START.plus(SIGNS);
     realm.settle(turn);
     assert_eq!(realm.signs().sha256, second.sha256);
@@ -159,14 +159,14 @@ fn a_fresh_realm_may_replace_once_and_then_waits_a_day() {
     let refused = realm.replace(soon, Replacement::InTurn).unwrap_err();
     assert_eq!(refused, NotYet(at.plus(KNOWN)));
     realm.replace(refused.0, Replacement::InTurn).unwrap();
-    // A key that leaked waits for nobody.
+    // If a key leaked, its authority is replaced without waiting.
     let leaked = realm.signs().clone();
     realm.replace(refused.0, Replacement::AtOnce).unwrap();
     assert!(!realm.has(&leaked));
 }
 
 #[test]
-fn one_that_was_never_prepared_is_made_when_the_other_is_over() {
+fn after_years_without_a_look_a_new_authority_signs() {
     let mut realm = Realm::new();
     let years = START.plus(LIFETIME * 3);
     realm.settle(years);

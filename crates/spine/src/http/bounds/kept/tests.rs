@@ -72,7 +72,7 @@ fn echo() -> axum::routing::MethodRouter {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_is_as_long_as_it_may_be_and_no_longer() {
+async fn a_body_may_have_the_most_bytes_and_no_more() {
     let within_ten = takes(Takes::Whole {
         bytes: 10,
         within: SECOND,
@@ -92,7 +92,7 @@ async fn a_body_is_as_long_as_it_may_be_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_says_that_it_is_too_long_is_not_waited_for() {
+async fn a_body_announced_too_long_is_refused_at_once() {
     let app = within(Bounds::JSON, echo());
     let body = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
     let mut request = request("eve", body);
@@ -104,7 +104,7 @@ async fn a_body_that_says_that_it_is_too_long_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_drips_is_waited_for_so_long_and_no_longer() {
+async fn a_slow_body_is_refused_at_its_timeout() {
     let app = within(Bounds::JSON, echo());
     let slow = drip(1000, 1, SECOND);
     let began = Instant::now();
@@ -185,13 +185,13 @@ async fn one_source_takes_so_many_places_over_all_routes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_not_made_in_time_is_given_up() {
+async fn an_answer_that_takes_too_long_is_refused() {
     let app = within(Bounds::JSON, any(std::future::pending::<()>));
     assert_eq!(status(&app, request("eve", Body::empty())).await, 503);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_broken_off_when_it_is_too_long_or_too_slow() {
+async fn a_stream_that_is_too_long_or_too_slow_is_cut_off() {
     let payload = takes(Takes::Streamed {
         most: Most::Payload,
     });
