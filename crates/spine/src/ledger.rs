@@ -1,4 +1,4 @@
-//! The log, as the gateway writes it: evidence goes in, receipts come out.
+//! The log of the gateway: evidence is appended, receipts are made.
 //!
 //! [`Ledger::append`] adds evidence to the log in the same unit that makes the change which the
 //! evidence justifies, so a receipt exists exactly when the change does. `ingest.rs` of the device

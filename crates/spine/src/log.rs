@@ -35,8 +35,8 @@ fn note(checkpoint: String) -> Response {
     (headers, checkpoint).into_response()
 }
 
-/// Handles GET of a tile or an entry bundle, whole or partial. It never changes, so anybody may
-/// cache it for good.
+/// Handles GET of a tile or an entry bundle, whole or partial. It never changes, so it may be cached for
+/// good.
 pub async fn tile(
     State(gateway): State<Gateway>,
     Path(path): Path<String>,

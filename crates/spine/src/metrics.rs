@@ -1,6 +1,6 @@
-//! What the gateway counts, for Prometheus, on a listener of its own.
+//! The gateway's counters, for Prometheus, on a separate listener.
 //!
-//! It tells how much there is of what, never whose: no names, no addresses, no identifiers.
+//! Metrics have numbers only: no names, no addresses, no identifiers.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -27,13 +27,13 @@ use crate::http::problem::Problem;
 use crate::server::Listener;
 use crate::witness::ask;
 
-/// Connections at a time: those who ask are few, and none needs more than one.
+/// The most connections at a time: few programs read metrics, and each needs one.
 pub const CONNECTIONS: usize = 32;
 
-/// What every metric's name begins with.
+/// The beginning of every metric's name.
 const PREFIX: &str = "hallway";
 
-/// Upper bounds of the spans that are told apart, seconds.
+/// Upper bounds of the histogram's buckets, in seconds.
 const SPANS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,7 +50,7 @@ struct RefusalLabels {
     code: &'static str,
 }
 
-/// What this gateway counted since it started.
+/// The counters since the start.
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
@@ -95,7 +95,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts something that was refused.
+    /// Counts a refusal.
     pub fn refused(&self, door: DoorName, problem: &Problem) {
         let labels = RefusalLabels {
             door: door.to_string(),
@@ -105,7 +105,7 @@ impl Metrics {
     }
 }
 
-/// A gauge that says how many there are.
+/// A gauge with the present number of some things.
 pub fn gauge(count: impl TryInto<i64>) -> Gauge {
     let gauge = Gauge::default();
     set(&gauge, count);

@@ -1,8 +1,8 @@
-//! Witnesses: others see this realm's log grow and cosign it, and this realm does so for them
-//! (c2sp.org/tlog-witness), so that nobody can rewrite what was done.
+//! Witnesses: other realms see this realm's log grow and cosign it, and this realm does the same for
+//! theirs (c2sp.org/tlog-witness), so that nobody can rewrite a log unnoticed.
 //!
-//! Being asked is [`crate::witness::cosign`]; asking is [`ask`]; whom it is about is [`peers`]. The
-//! rules are pure and lie in [`hallway_evidence::log::witness`].
+//! [`crate::witness::cosign`] answers as a witness, [`ask`] asks this realm's own witnesses, and [`peers`]
+//! lists both sides. The rules are pure and lie in [`hallway_evidence::log::witness`].
 
 pub mod anew;
 pub mod ask;
@@ -19,14 +19,14 @@ use crate::http::bounds::kinds::{LOOK_NOW, STRANGERS};
 use crate::http::route::{Access, Route};
 use crate::store::Role;
 
-/// This realm as a witness, and the way to its own.
+/// This realm as a witness, and the witnesses of its own log.
 pub struct Witness {
     key: CosigningKey,
     configured: Configured,
 }
 
 impl Witness {
-    /// Takes the realm's witness key, and what the configuration says; nobody is asked yet.
+    /// Takes the realm's witness key and the configuration. No witness is asked yet.
     #[must_use]
     pub const fn new(key: CosigningKey, configured: Configured) -> Self {
         Self { key, configured }
@@ -38,7 +38,7 @@ impl Witness {
         self.key.cosigner()
     }
 
-    /// The key that makes them. Only what the database holds may be cosigned.
+    /// The key that signs cosignatures. Only checkpoints in the database may be cosigned.
     pub(crate) const fn signing(&self) -> &CosigningKey {
         &self.key
     }

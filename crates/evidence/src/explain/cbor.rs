@@ -1,13 +1,13 @@
-//! CBOR walked entry by entry, each with the bytes that it came from.
+//! The entries of CBOR maps, each with its bytes.
 
 use minicbor::Decoder;
 use minicbor::data::Type;
 
 /// One entry of a map, flattened: the entries of an inner map follow under `outer.inner`.
 pub(super) struct Entry<'a> {
-    /// Where its bytes begin.
+    /// The offset of the entry's first byte.
     pub(super) offset: usize,
-    /// Key and value as they were encoded.
+    /// The encoded key and value.
     pub(super) bytes: &'a [u8],
     /// The key, with those of the maps around it.
     pub(super) name: String,
@@ -15,15 +15,15 @@ pub(super) struct Entry<'a> {
     pub(super) value: String,
 }
 
-/// How deep maps are taken apart; below, they are shown as one value.
-const DEPTH: usize = 4;
+/// The depth to which maps are split; a deeper map is shown as one value.
+const MAX_DEPTH: usize = 4;
 
-/// The entries of the map `bytes`. Stops where the bytes stop making sense.
+/// The entries of the map `bytes`, up to the first byte that can't be read.
 pub(super) fn entries(bytes: &[u8]) -> Vec<Entry<'_>> {
     let mut out = Vec::new();
     let mut decoder = Decoder::new(bytes);
-    // A map that breaks off has still been shown up to the break.
-    let _ = map(&mut decoder, bytes, "", DEPTH, &mut out);
+    // If the map breaks off, the entries before the break are shown.
+    let _ = map(&mut decoder, bytes, "", MAX_DEPTH, &mut out);
     out
 }
 

@@ -1,10 +1,10 @@
-//! A statement: what is signed.
+//! A statement, which is the signed content.
 
 use hallway_webauthn::explain::{Field, Part};
 
 use super::cbor;
 
-/// Takes a statement apart.
+/// Splits a statement into its members.
 pub fn statement(bytes: &[u8]) -> Part {
     Part {
         id: "statement",

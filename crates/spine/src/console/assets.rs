@@ -56,7 +56,7 @@ static TAGS: LazyLock<[String; 6]> = LazyLock::new(|| {
     })
 });
 
-/// Gives one asset. Browsers ask again each time, and an unchanged one costs no more than that.
+/// Serves one asset. Browsers ask again each time; for an unchanged asset, the answer has no body.
 pub(super) async fn asset(
     Path(name): Path<String>,
     request: HeaderMap,
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_else_is_served() {
+    async fn unknown_assets_are_not_served() {
         for name in ["../Cargo.toml", "", "console.css.map"] {
             let problem = asset(Path(name.to_owned()), HeaderMap::new())
                 .await

@@ -25,7 +25,7 @@ pub fn routes() -> Vec<Route> {
     vec![Route::page("/static/{name}", Access::Public, assets::asset)]
 }
 
-/// A page as it is sent.
+/// A page as an HTML answer.
 ///
 /// # Errors
 /// The template fails.
@@ -34,7 +34,7 @@ pub fn html(page: &impl Template) -> Result<Response, Problem> {
     Ok(Html(html).into_response())
 }
 
-/// The frame for somebody who is signed in.
+/// The frame for a visitor who is signed in.
 #[must_use]
 pub fn frame(gateway: &Gateway, caller: &Caller, here: NavigationEntry) -> Frame {
     Frame {
@@ -48,7 +48,7 @@ pub fn frame(gateway: &Gateway, caller: &Caller, here: NavigationEntry) -> Frame
     }
 }
 
-/// The frame for somebody who is not, or of whom nothing is known.
+/// The frame for a visitor who is not signed in, or not known.
 pub fn bare_frame(gateway: &Gateway) -> Frame {
     Frame {
         realm: gateway.rp.id.clone(),
@@ -67,12 +67,12 @@ pub const fn standing(role: Role) -> Standing {
     }
 }
 
-/// Members see what is theirs; operators and owners see all.
+/// Members see their own entries; operators and owners see all.
 pub const fn sees_all(person: &Person) -> bool {
     !matches!(person.role, Role::Member)
 }
 
-/// `at`, told from now.
+/// The time `at`, seen from now.
 #[must_use]
 pub fn moment(gateway: &Gateway, at: Timestamp) -> Moment {
     Moment::new(at.as_ms(), gateway.now().as_ms())

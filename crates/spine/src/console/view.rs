@@ -1,4 +1,4 @@
-//! What the console's pages show, as plain values, and the templates that set them.
+//! The content of the console's pages, as plain values, and the templates that set them.
 //!
 //! Nothing here knows the store or a request: a page is a struct, its template lies in
 //! `templates/` under the same name, and [`askama::Template::render`] makes the HTML. So a page

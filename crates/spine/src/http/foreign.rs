@@ -1,4 +1,4 @@
-//! Requests for bytes that others made and that are kept here.
+//! Requests for stored bytes that others made.
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -10,11 +10,11 @@ use hallway_hall::foreign::{Asked, Content};
 use super::problem::{Code, Problem};
 use crate::Gateway;
 
-/// A request for others' bytes. One that would make them part of a page does not get this far.
+/// A request for others' bytes. The extractor refuses a request that would load them into a page.
 pub struct FileRequest(Asked);
 
 impl FileRequest {
-    /// The answer with them.
+    /// The answer with the bytes.
     pub fn answer(&self, content: Content<'_>, body: Body) -> Response {
         content.answer(&self.0, body).map(Body::new)
     }

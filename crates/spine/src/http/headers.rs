@@ -1,4 +1,4 @@
-//! The headers that every answer carries.
+//! The security headers of every answer.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use crate::Gateway;
 
-/// Nothing from elsewhere, nothing inline, no frames, no forms to strangers.
+/// The policy: nothing from other sites, nothing inline, no frames, no forms to other sites.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

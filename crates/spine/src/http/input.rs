@@ -1,4 +1,4 @@
-//! What callers send, decoded, with errors as problem details.
+//! The input of callers, decoded; errors become problem details.
 
 use std::error::Error;
 
@@ -42,7 +42,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
     }
 }
 
-/// Says that a part of a request is not as it has to be, and which member of it where that is known.
+/// Refuses a part of a request, and names the wrong member if it is known.
 fn unfit(part: &str, rejection: &dyn Error) -> String {
     let said = rejection.source().map(ToString::to_string);
     unfit_by(part, said.as_deref())
@@ -55,7 +55,7 @@ fn unfit_by(part: &str, said: Option<&str>) -> String {
     }
 }
 
-/// The member that the parser complains about: it says `PATH: COMPLAINT`, or ``missing field `NAME` ``.
+/// The member that the parser's message names: `PATH: COMPLAINT`, or ``missing field `NAME` ``.
 fn member(said: &str) -> Option<&str> {
     let is_path = |text: &&str| {
         text.bytes()
@@ -66,16 +66,16 @@ fn member(said: &str) -> Option<&str> {
     named
         .filter(is_path)
         .or_else(missing)
-        .filter(|member| member.len() <= MOST_NAMED && is_path(member) && !member.is_empty())
+        .filter(|member| member.len() <= MAX_MEMBER_BYTES && is_path(member) && !member.is_empty())
 }
 
-/// The longest name of a member that is said back, in bytes.
-const MOST_NAMED: usize = 100;
+/// The longest name of a member that a problem repeats.
+const MAX_MEMBER_BYTES: usize = 100;
 
-/// Reads a part of a request that is JSON already.
+/// Decodes a part of a request that is JSON already.
 ///
 /// # Errors
-/// 422, with the member that is missing or wrong where that is known.
+/// 422, with the missing or wrong member if it is known.
 pub fn fitting<T: DeserializeOwned>(part: &str, value: serde_json::Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let detail = unfit_by(part, Some(&error.to_string()));
@@ -98,7 +98,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     }
 }
 
-/// A line of text that a person gave.
+/// A line of text from a person.
 pub fn line(what: &str, text: &str) -> Result<Line, Problem> {
     Line::new(text.trim()).map_err(|error| Problem::malformed(format!("the {what}: {error}")))
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_member_is_named_and_nothing_else_of_the_parser() {
+    fn only_the_member_of_the_parsers_message_is_shown() {
         for (said, named) in [
             (
                 "act.kind: unknown variant `x`, expected `y`",
@@ -122,7 +122,7 @@ mod tests {
         ] {
             assert_eq!(member(said), named, "{said}");
         }
-        let long = format!("{}: unknown", "a".repeat(MOST_NAMED + 1));
+        let long = format!("{}: unknown", "a".repeat(MAX_MEMBER_BYTES + 1));
         assert_eq!(member(&long), None);
     }
 }

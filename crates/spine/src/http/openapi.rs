@@ -80,7 +80,7 @@ pub fn describe(routes: &[Route], origin: &str) -> Value {
     })
 }
 
-/// What is answered to whoever exceeds the bounds of a route.
+/// The answers when a request exceeds the bounds of a route.
 fn bounds(bounds: &Bounds) -> impl Iterator<Item = (&'static str, &'static str)> {
     let slow = ("408", "The body came too slowly");
     let takes = !matches!(bounds.body, Takes::Nothing);

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use crate::store::{Limit, MakerId, PageRequest, RefusalId};
 
-/// What a list's pages are told apart by.
+/// The key by which a list's pages begin.
 pub trait PageKey: Sized {
-    /// Reads one as it stands in an address; nothing where it can't be the key of a record.
+    /// Reads a key from an address; `None` if it can't be the key of a record.
     fn read(text: &str) -> Option<Self>;
 }
 
@@ -32,12 +32,12 @@ macro_rules! page_keys {
 
 page_keys!(MakerId, DeviceId, GrantId, PersonId, RefusalId);
 
-/// Which page of a list.
+/// The page of a list that a caller asks for.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct PageQuery {
-    /// The `next` of the page before; nothing for the first page.
+    /// The `next` of the previous page; `None` for the first page.
     pub after: Option<String>,
-    /// How many rows, 200 at most.
+    /// The number of rows, 200 at most.
     pub limit: Option<u64>,
 }
 
@@ -46,7 +46,7 @@ pub struct PageQuery {
 pub struct PageView<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// What to ask for as `after` to go on; nothing at the end.
+    /// The value of `after` for the next page; `None` at the end.
     pub next: Option<String>,
 }
 
@@ -74,7 +74,7 @@ impl PageQuery {
 }
 
 impl<T> PageView<T> {
-    /// Rows, and the key of the page that follows.
+    /// Rows, and the key of the next page.
     pub fn new(items: Vec<T>, next: Option<impl ToString>) -> Self {
         Self {
             items,

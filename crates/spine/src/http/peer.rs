@@ -1,4 +1,4 @@
-//! Who is at the other end of a request.
+//! The other end of a request.
 
 use std::net::SocketAddr;
 
@@ -11,10 +11,10 @@ use super::session::Token;
 use crate::store::TokenHash;
 use crate::{Gateway, source};
 
-/// The most characters of a user agent that are kept.
-const AGENT: usize = 200;
+/// The most characters of a user agent that are stored.
+const MAX_AGENT_CHARS: usize = 200;
 
-/// Who is at the other end: kept with the session so that its owner recognises it.
+/// The other end of a request, stored with the session so that its owner recognises it.
 #[derive(Debug, Clone)]
 pub struct Peer {
     /// The IP address.
@@ -26,7 +26,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Who sent a request with these headers and extensions.
+    /// The peer of a request with these headers and extensions.
     pub fn of(gateway: &Gateway, headers: &HeaderMap, extensions: &Extensions) -> Self {
         let address = extensions.get::<ConnectInfo<SocketAddr>>();
         let agent = headers
@@ -36,12 +36,16 @@ impl Peer {
             address: address
                 .map(|address| address.0.ip().to_string())
                 .unwrap_or_default(),
-            agent: agent.unwrap_or_default().chars().take(AGENT).collect(),
+            agent: agent
+                .unwrap_or_default()
+                .chars()
+                .take(MAX_AGENT_CHARS)
+                .collect(),
             session: Token::from_headers(gateway, headers).map(|token| token.hash),
         }
     }
 
-    /// The network of the address; nothing for loopback, behind which anybody may be.
+    /// The network of the address; `None` for loopback, because a proxy may be there.
     pub fn network(&self) -> Option<String> {
         let network = source::of_strangers(self.address.parse().ok()?)?;
         Some(network.to_string())

@@ -18,14 +18,14 @@ pub struct Problem {
     pub code: Code,
     /// What happened, to what, what to do.
     pub detail: String,
-    /// Further members, such as `last_sequence`.
+    /// What happened, to which thing, and what to do.
     pub members: Map<String, Value>,
-    /// In how many seconds to try again, where that helps: always with 429 and 503.
+    /// The seconds after which to try again, if that helps: always with 429 and 503.
     pub retry_after: Option<u32>,
 }
 
-/// When to try again, in seconds, where nothing more exact is known.
-const SOON: u32 = 5;
+/// The seconds after which to try again, if no better number is known.
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 #[derive(Serialize)]
 struct Document {
@@ -43,7 +43,7 @@ impl Problem {
             code,
             detail: detail.into(),
             members: Map::new(),
-            retry_after: matches!(code.status(), 429 | 503).then_some(SOON),
+            retry_after: matches!(code.status(), 429 | 503).then_some(RETRY_AFTER_SECONDS),
         }
     }
 
@@ -53,12 +53,12 @@ impl Problem {
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// 400: the request can't be understood.
+    /// 400: the request can't be read.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(Code::Malformed, detail)
     }
 
-    /// 401: nobody is signed in.
+    /// 401: the caller is not signed in.
     pub fn unauthenticated() -> Self {
         Self::new(Code::SignIn, "sign in with your key first")
     }
@@ -71,7 +71,7 @@ impl Problem {
         )
     }
 
-    /// 404. Also for what the caller may not know to exist.
+    /// 404. Also for things that the caller may not know to exist.
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("there is no such {what}"))
     }
@@ -94,7 +94,7 @@ impl Problem {
         }
     }
 
-    /// Says in a head when to try again, where that helps.
+    /// Adds a Retry-After header, if trying again helps.
     pub fn say_when(&self, headers: &mut HeaderMap) {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
@@ -156,7 +156,7 @@ impl IntoResponse for Problem {
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         self.say_when(response.headers_mut());
-        // The guard turns it into a page where a person looks.
+        // For a browser the guard turns the problem into a page.
         response.extensions_mut().insert(self);
         response
     }

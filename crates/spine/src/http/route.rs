@@ -1,4 +1,4 @@
-//! One route: what it is called, who may call it, what it takes and what it gives.
+//! One route: its name, its access rule, its input and its output.
 //!
 //! The router, the OpenAPI description and the test that proves every authorisation rule are all
 //! made from the same list of these, so none of them can know a route that the others do not.
@@ -13,7 +13,7 @@ use super::bounds::Bounds;
 use crate::Gateway;
 use crate::store::Role;
 
-/// Who may call a route.
+/// The access rule of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Anybody: what it gives is public.
@@ -25,12 +25,12 @@ pub enum Access {
     Person(Role),
 }
 
-/// What a caller gets from a route when it fails.
+/// The form of a route's errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Problem details.
     Api,
-    /// A page of the console; whoever is not signed in is sent to the sign-in page.
+    /// A page of the console; a visitor who is not signed in is sent to the sign-in page.
     Page,
 }
 
@@ -47,13 +47,13 @@ pub struct Route {
     pub access: Access,
     /// Page or API.
     pub kind: Kind,
-    /// What a request may cost.
+    /// The bounds of a request.
     pub bounds: Bounds,
     /// One line for the API's description.
     pub summary: &'static str,
-    /// The JSON that it takes.
+    /// The JSON of a request.
     pub request: Option<Described>,
-    /// The JSON that it gives.
+    /// The JSON of an answer.
     pub response: Option<Described>,
     pub(crate) handler: MethodRouter<Gateway>,
 }
@@ -70,7 +70,7 @@ impl Route {
         H: Handler<T, Gateway>,
         T: 'static,
     {
-        // The bounds of the route hold instead.
+        // The bounds of the route apply instead.
         let handler = on(filter, handler).layer(DefaultBodyLimit::disable());
         let bounds = if filter == MethodFilter::GET || filter == MethodFilter::DELETE {
             Bounds::READ
@@ -147,19 +147,19 @@ impl Route {
         }
     }
 
-    /// Says in a line what the route is for.
+    /// Summarises the route in a line.
     #[must_use]
     pub fn summary(self, summary: &'static str) -> Self {
         Self { summary, ..self }
     }
 
-    /// Describes the JSON that the route takes.
+    /// Describes the JSON of a request.
     #[must_use]
     pub fn takes<T: JsonSchema + 'static>(self) -> Self {
         self.takes_as(|schemas| schemas.subschema_for::<T>())
     }
 
-    /// The same, where no single type says it.
+    /// The same, if no single type describes it.
     #[must_use]
     pub fn takes_as(
         self,
@@ -175,19 +175,19 @@ impl Route {
         }
     }
 
-    /// States bounds of its own. Wider ones than [`Bounds::READ`] and [`Bounds::JSON`] say why.
+    /// Sets bounds of its own. Bounds wider than [`Bounds::READ`] and [`Bounds::JSON`] give a reason.
     #[must_use]
     pub fn within(self, bounds: Bounds) -> Self {
         Self { bounds, ..self }
     }
 
-    /// Describes the JSON that the route gives.
+    /// Describes the JSON of an answer.
     #[must_use]
     pub fn gives<T: JsonSchema + 'static>(self) -> Self {
         self.gives_as(|schemas| schemas.subschema_for::<T>())
     }
 
-    /// The same, where no single type says it.
+    /// The same, if no single type describes it.
     #[must_use]
     pub fn gives_as(
         self,

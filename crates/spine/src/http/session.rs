@@ -15,14 +15,14 @@ use crate::seal::Purpose;
 use crate::store::{Person, PersonState, Session, TokenHash};
 use crate::{Gateway, sha256};
 
-/// Bytes of a session token.
-const TOKEN: usize = 32;
-/// A session that was not used for so long is over.
+/// The length of a session token.
+const TOKEN_BYTES: usize = 32;
+/// A session that was unused for this time has ended.
 const IDLE_MS: u64 = 2 * 60 * 60 * 1000;
 /// `last_seen` is written at most this often, so that reading pages does not cost a disk flush.
 const SEEN_EVERY_MS: u64 = 60 * 1000;
 
-/// Where the token came from.
+/// The way in which a token came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
     /// A browser's cookie.
@@ -33,37 +33,37 @@ pub enum Carrier {
 
 /// A session token as presented; only its hash is compared and stored.
 pub struct Token {
-    /// Where it came from.
+    /// The way in which the token came.
     pub carrier: Carrier,
     /// SHA-256 of the token.
     pub hash: TokenHash,
 }
 
-/// Who makes a request: a person with a valid session.
+/// The person who makes a request, with a valid session.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The person.
     pub person: Person,
     /// The session.
     pub session: Session,
-    /// How the session's token came.
+    /// The way in which the session's token came.
     pub carrier: Carrier,
 }
 
 /// A fresh token: the text for its holder, the hash for the store.
 pub fn new_token() -> Result<(String, TokenHash), Problem> {
-    let token = random_bytes::<TOKEN>().map_err(|error| Problem::internal(&error))?;
+    let token = random_bytes::<TOKEN_BYTES>().map_err(|error| Problem::internal(&error))?;
     Ok((
         Base64Url::from(token.as_slice()).to_string(),
         TokenHash(sha256(token.as_slice())),
     ))
 }
 
-/// The hash under which a token from [`new_token`] is stored; `None` where it can't be one.
+/// The hash under which a token from [`new_token`] is stored; `None` for any other text.
 pub fn token_hash(text: &str) -> Option<TokenHash> {
     // Bounds the work before decoding: 32 bytes are 43 characters.
     let bytes: Base64Url = (text.len() <= 64).then(|| text.parse().ok()).flatten()?;
-    (bytes.0.len() == TOKEN).then(|| TokenHash(sha256(&bytes.0)))
+    (bytes.0.len() == TOKEN_BYTES).then(|| TokenHash(sha256(&bytes.0)))
 }
 
 /// The secret of a link that an act makes. It follows from the statement's nonce, so that the
@@ -110,7 +110,7 @@ impl Token {
     }
 }
 
-/// The caller behind a token, if the session, the person and the key that opened it are still good.
+/// The caller with this token, if the session, the person and the session's key are still valid.
 pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Problem> {
     let now = gateway.now();
     let reader = gateway.store.read();
@@ -139,18 +139,18 @@ pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Pro
     }))
 }
 
-/// For how long nobody used a session, in milliseconds.
+/// The time for which a session was unused, in milliseconds.
 fn unused(session: &Session, now: Timestamp) -> u64 {
     now.as_ms().saturating_sub(session.last_seen.as_ms())
 }
 
-/// Whether a session is over because nobody used it for two hours.
+/// Whether a session has ended because it was unused for two hours.
 pub fn is_idle(session: &Session, now: Timestamp) -> bool {
     unused(session, now) > IDLE_MS
 }
 
-/// Whether the key that opened the session would open one now: its model may be revoked since, or
-/// the policy be another.
+/// Whether the session's key could open a session now: since then its model may have been revoked, or the
+/// policy changed.
 async fn key_still_opens(
     gateway: &Gateway,
     session: &Session,
@@ -175,7 +175,7 @@ async fn key_still_opens(
     Ok(admitted.is_ok())
 }
 
-/// The `Set-Cookie` that hands a session to a browser for `seconds`; 0 takes it away.
+/// The `Set-Cookie` that gives a session to a browser for `seconds`; 0 removes the cookie.
 pub fn cookie(gateway: &Gateway, token: &str, seconds: u64) -> Result<HeaderValue, Problem> {
     let secure = if gateway.is_https() { "; Secure" } else { "" };
     let text = format!(

@@ -1,6 +1,6 @@
-//! A log that begins anew under its old name, with another key: lawfully, when whoever runs it lost
-//! what it was. A witness goes by the name alone, so an owner has to say so with a touch. What was
-//! seen until then, and a proof that it was rewritten, are kept.
+//! A log begins anew under its old name with another key: lawfully, if its operator lost the old log. A
+//! witness knows a log by its name alone, so an owner must confirm this with a touch. The last state of the
+//! old log, and a proof that it was rewritten, are kept.
 
 use async_trait::async_trait;
 use hallway_evidence::Line;
@@ -18,7 +18,7 @@ use crate::witness::{Witness, peers};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// The origin line of its checkpoints. Its new key is what the configuration or a partner names.
+    /// The origin line of its checkpoints. The configuration or a partner names its new key.
     origin: String,
 }
 
@@ -57,10 +57,10 @@ impl Perform<Witness> for BeginLogAnew {
     }
 }
 
-/// What was seen of a log that has another key now.
+/// The stored state of a log that has another key now.
 ///
 /// # Errors
-/// The database.
+/// The database fails.
 pub async fn seen_before(
     reader: &Unit<'_>,
     key: &VerifierKey,
@@ -71,10 +71,10 @@ pub async fn seen_before(
         .map(|known| seen(&known)))
 }
 
-/// Keeps what was seen aside, so that the log can begin anew.
+/// Stores the state of the old log separately, so that the log can begin anew.
 ///
 /// # Errors
-/// 409 when something else was seen by now.
+/// 409 if the state has changed meanwhile.
 pub async fn put_aside(actor: &Actor<'_>, origin: &str, terms: &SeenLog) -> Result<(), Problem> {
     let witnessed = actor.unit.witnessed();
     let known = witnessed.of(origin).await?;

@@ -1,4 +1,4 @@
-//! Asking the witnesses: soon after the log grew, and at once when somebody needs a cosignature.
+//! Asks the witnesses: soon after the log has grown, and at once when a caller needs a cosignature.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::http::problem::{Code, Problem};
 use crate::ledger::LedgerError;
 use crate::store::{CosignedCheckpoint, StoreError};
 
-/// How often a gateway sees whether the log grew.
+/// How often a gateway checks whether the log has grown.
 const POLL: Duration = Duration::from_secs(2);
 /// How long one gateway has the turn: longer than asking can take.
 const TURN: Duration = Duration::from_secs(60);
@@ -23,22 +23,22 @@ const TURN: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// How often a witness that is elsewhere than thought is asked anew: others may ask meanwhile.
+/// How often a witness that knows another size is asked again: other gateways may ask meanwhile.
 const ATTEMPTS: usize = 4;
 
 /// Why a witness did not cosign.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// Nothing is logged yet.
+    /// The log is empty.
     #[error("nothing is logged yet")]
     Empty,
-    /// Nobody answered.
+    /// The witness did not answer.
     #[error("it does not answer: {0}")]
     Unreachable(String),
-    /// It answered something else.
+    /// The answer is no cosignature.
     #[error(transparent)]
     Answer(#[from] AnswerError),
-    /// The witness saw more than is here.
+    /// The witness saw more entries than the log has.
     #[error(
         "it saw this log with {seen} entries, but here are {here}: this database is an older copy. \
          What was logged after the copy was made is missing here, and a log that goes on from here \
@@ -47,10 +47,10 @@ pub enum AskError {
     SetBack {
         /// How many entries the witness saw.
         seen: u64,
-        /// How many there are.
+        /// How many entries the log has.
         here: u64,
     },
-    /// It says no.
+    /// The witness refuses.
     #[error("it refuses ({status}): {words}")]
     Refused {
         /// The HTTP status.
@@ -58,7 +58,7 @@ pub enum AskError {
         /// In its own words.
         words: String,
     },
-    /// It is always elsewhere.
+    /// The witness knew another size at every attempt.
     #[error("it named another size each time that it was asked")]
     Restless,
     /// The log.
@@ -85,11 +85,11 @@ impl AskError {
     }
 }
 
-/// The checkpoint of this realm's log with the cosignature of `realm`'s witness, over `at_least` so
-/// many entries: the one that is kept, or else a new one.
+/// The checkpoint of this realm's log with the cosignature of `realm`'s witness, over at least `at_least`
+/// entries: the stored one, or else a new one.
 ///
 /// # Errors
-/// 409 `witness-refused` when that realm is no witness of this log, or says no; 503
+/// 409 `witness-refused` if that realm is no witness of this log, or refuses; 503
 /// `witness-unreachable` when it does not answer as it should.
 pub async fn cosigned_by(gateway: &Gateway, realm: &str, at_least: u64) -> Result<String, Problem> {
     let name = peers::witness_name(realm);
@@ -114,7 +114,7 @@ pub async fn cosigned_by(gateway: &Gateway, realm: &str, at_least: u64) -> Resul
     }
 }
 
-/// Asks every witness now, whenever it was asked last, and notes how that went.
+/// Asks every witness now, and records the results.
 ///
 /// # Errors
 /// When the database fails.
@@ -124,7 +124,7 @@ pub async fn ask_all(gateway: &Gateway) -> Result<(), Problem> {
     Ok(())
 }
 
-/// How many witnesses did not cosign when they were asked last.
+/// How many witnesses did not cosign at the last attempt.
 ///
 /// # Errors
 /// When the database fails.
@@ -137,9 +137,9 @@ pub async fn failing(gateway: &Gateway) -> Result<usize, StoreError> {
     Ok(failing)
 }
 
-/// Asks when the log grew, for as long as the gateway serves; and once at the beginning, because a
-/// witness then tells an operator who restored an older copy before anything is added to it. Each
-/// witness is asked by itself, so that one which does not answer keeps nobody waiting for the others.
+/// Asks whenever the log has grown, as long as the gateway serves. Asks once at the start, too: if the
+/// operator restored an older copy, a witness reports it before an entry is added. Each witness is asked in
+/// a task of its own, so that a slow one delays no other.
 pub async fn keep_up(gateway: Gateway) {
     let mut asking = JoinSet::new();
     let mut at = Occasion::Beginning;
@@ -149,7 +149,7 @@ pub async fn keep_up(gateway: Gateway) {
                 at = Occasion::Growth;
                 for witness in witnesses {
                     let gateway = gateway.clone();
-                    // What came of it is noted.
+                    // The result is recorded.
                     asking.spawn(async move { drop(ask(&gateway, &witness).await) });
                 }
             }
@@ -160,7 +160,7 @@ pub async fn keep_up(gateway: Gateway) {
     }
 }
 
-/// Why a witness is asked.
+/// The reason to ask a witness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Occasion {
     /// The gateway begins to serve.
@@ -169,7 +169,7 @@ enum Occasion {
     Growth,
 }
 
-/// The witnesses that it is time to ask, and this gateway's turn.
+/// The witnesses whose time it is, once this gateway has the turn.
 async fn due(gateway: &Gateway, at: Occasion) -> Result<Vec<Peer>, StoreError> {
     let mut due = Vec::new();
     for witness in peers::witnesses(gateway).await? {

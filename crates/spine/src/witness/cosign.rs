@@ -13,8 +13,8 @@ use crate::http::problem::Problem;
 use crate::store::{StoreError, Unit, WitnessedLog};
 use crate::witness::peers;
 
-/// How often doubts about a log are noted: whoever can spoil proofs must not make us write more.
-const DOUBTS: u64 = 60_000;
+/// How often doubts about a log are recorded: a peer that spoils proofs must not cause more writes.
+const DOUBT_INTERVAL_MS: u64 = 60_000;
 
 /// Why a checkpoint is not cosigned.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ enum No {
     /// 403: no key of this log is trusted.
     #[error("{0}")]
     Barred(String),
-    /// As the specification has it.
+    /// As the specification says.
     #[error(transparent)]
     Refusal(#[from] Refusal),
 }
@@ -70,8 +70,8 @@ pub async fn key(State(gateway): State<Gateway>) -> String {
     format!("{}\n", gateway.witness.key())
 }
 
-/// `add-checkpoint`: cosigns a checkpoint of a log that grew out of the one cosigned before.
-/// Whoever brings it needs no other proof than the log's signature.
+/// `add-checkpoint`: cosigns a checkpoint of a log that extends the one cosigned before. The caller needs
+/// no other proof than the log's signature.
 pub async fn add_checkpoint(
     State(gateway): State<Gateway>,
     body: Bytes,
@@ -89,7 +89,7 @@ pub async fn add_checkpoint(
     })
 }
 
-/// What is asked to be cosigned, and of which log.
+/// The checkpoint to cosign, and its log.
 fn read(body: &[u8]) -> Result<(AddCheckpoint, String), No> {
     let wrong = |why: &dyn std::fmt::Display| No::Unreadable(why.to_string());
     let request = AddCheckpoint::parse(body).map_err(|error| wrong(&error))?;
@@ -97,14 +97,14 @@ fn read(body: &[u8]) -> Result<(AddCheckpoint, String), No> {
     Ok((request, origin))
 }
 
-/// Cosigns, or not. What changes nothing is answered without a turn at the database, so that
-/// repeating what is public costs nobody theirs.
+/// Cosigns, or refuses. A request that changes nothing is answered without a turn at the database, so that
+/// a stranger who repeats a public checkpoint takes no turn from others.
 async fn consider(
     gateway: &Gateway,
     request: &AddCheckpoint,
     key: &VerifierKey,
 ) -> Result<Result<String, No>, StoreError> {
-    // Before the look: as of then, nothing larger had been seen.
+    // The time is taken before the look, because it says when no larger log had been seen.
     let now = gateway.now();
     let known = gateway.store.read().witnessed().of(key.name()).await?;
     let judged = judge(request, key, known.as_ref());
@@ -125,7 +125,7 @@ async fn consider(
     Ok(judged.map(|latest| line(gateway, &latest, now)))
 }
 
-/// Judges anew in a unit, where nobody else does meanwhile, and keeps what follows.
+/// Decides again inside a unit, so that no other unit runs meanwhile, and stores the result.
 async fn settle(
     gateway: &Gateway,
     unit: &Unit<'_>,
@@ -184,7 +184,7 @@ fn judge(
 
 fn is_doubted(known: &WitnessedLog, now: Timestamp) -> bool {
     let doubted = known.doubted.map(|(_, at)| at.as_ms());
-    doubted.is_some_and(|at| now.as_ms() < at.saturating_add(DOUBTS))
+    doubted.is_some_and(|at| now.as_ms() < at.saturating_add(DOUBT_INTERVAL_MS))
 }
 
 fn line(gateway: &Gateway, latest: &Latest, at: Timestamp) -> String {

@@ -1,4 +1,4 @@
-//! Where the realm stands with witnesses: its own, and as one.
+//! The state of witnesses: the realm's own, and the realm as one.
 
 use axum::Json;
 use axum::extract::State;
@@ -89,18 +89,18 @@ pub struct WitnessedView {
     pub doubted_ms: Option<u64>,
 }
 
-/// Where the realm stands.
+/// Reads the state.
 pub async fn look(State(gateway): State<Gateway>) -> Result<Json<WitnessView>, Problem> {
     view(&gateway).await.map(Json)
 }
 
-/// Asks the witnesses now, then says where the realm stands.
+/// Asks the witnesses now, then reads the state.
 pub async fn ask_now(State(gateway): State<Gateway>) -> Result<Json<WitnessView>, Problem> {
     ask::ask_all(&gateway).await?;
     view(&gateway).await.map(Json)
 }
 
-/// Where the realm stands.
+/// Reads the state.
 ///
 /// # Errors
 /// When the database fails.
@@ -147,7 +147,7 @@ async fn cosigner(gateway: &Gateway, peer: Peer) -> Result<CosignerView, Problem
     })
 }
 
-/// What is known of a log, whose key is `key` now.
+/// The state of a log, whose key is `key` now.
 fn watched(key: Option<VerifierKey>, log: WitnessedLog) -> WitnessedView {
     let checkpoint = log.latest.checkpoint();
     WitnessedView {

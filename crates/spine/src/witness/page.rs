@@ -14,7 +14,7 @@ use crate::http::session::Caller;
 use crate::witness::look;
 use crate::witness::look::{CosignerView, FormerView, WitnessedView};
 
-/// Who watches the log, and whose logs are watched.
+/// The page of the log's witnesses, and of the logs to which the realm is witness.
 pub(crate) async fn witnesses(
     State(gateway): State<Gateway>,
     caller: Caller,

@@ -1,4 +1,4 @@
-//! Whom this realm is witness to, and whom it asks: what the configuration names, and partners.
+//! The witnesses that this realm asks, and the logs to which it is witness: configured ones, and partners'.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 /// The most witnesses that `hallway.toml` names.
 const MAX_WITNESSES: usize = 16;
-/// How long an answer may take, from the name to the last byte.
+/// How long an answer may take, from the look-up of the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A witness to ask.
@@ -26,7 +26,7 @@ pub struct Peer {
     pub client: Client,
 }
 
-/// What `hallway.toml` says about witnesses.
+/// The witness settings of `hallway.toml`.
 #[derive(Debug)]
 pub struct Configured {
     witnesses: Vec<Peer>,
@@ -36,10 +36,10 @@ pub struct Configured {
 /// Why `[[witnesses]]` or `[[witnessed]]` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PeersError {
-    /// Something is there twice.
+    /// A witness or a log is configured twice.
     #[error("\"{0}\" stands twice in [[witnesses]] or [[witnessed]]")]
     Twice(String),
-    /// Too many of them.
+    /// There are too many witnesses.
     #[error("[[witnesses]] names {0}; at most 16 are asked")]
     TooMany(usize),
     /// TLS does not start.
@@ -48,7 +48,7 @@ pub enum PeersError {
 }
 
 impl Configured {
-    /// Reads it; nobody is asked yet.
+    /// Reads the settings. No witness is asked yet.
     ///
     /// # Errors
     /// [`PeersError`].
@@ -114,8 +114,8 @@ pub fn configured_key<'g>(gateway: &'g Gateway, origin: &str) -> Option<&'g Veri
     logs.iter().find(|key| key.name() == origin)
 }
 
-/// The witnesses of this realm's log. What the configuration says of a name goes before what a
-/// partner of that name says.
+/// The witnesses of this realm's log. For a name in the configuration and of a partner, the configuration
+/// counts.
 ///
 /// # Errors
 /// When the database fails.
@@ -169,7 +169,7 @@ mod tests {
                 })
                 .collect(),
         };
-        // By way of the file, as an operator writes it.
+        // Through a file, as an operator writes it.
         let text = toml::to_string(&file).unwrap();
         let file: File = toml::from_str(&text).unwrap();
         Configured::new(&file.witnesses, &file.witnessed)

@@ -1,4 +1,4 @@
-//! Authenticator data: what the key itself says (WebAuthn Level 3, 6.1).
+//! Authenticator data, which the key itself writes (WebAuthn Level 3, 6.1).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::aaguid::Aaguid;

@@ -1,4 +1,4 @@
-//! Client data: what the browser, or the device's own client, adds (WebAuthn Level 3, 5.8.1).
+//! Client data, which the browser or the device's own client writes (WebAuthn Level 3, 5.8.1).
 
 use super::{Field, Part};
 use crate::base64url_digits::Base64UrlDigits;
@@ -78,7 +78,7 @@ fn name_and_value(member: &str) -> (String, String) {
     }
 }
 
-/// The members of a JSON object: where each begins, and its bytes with the punctuation before it.
+/// The members of a JSON object: the offset of each, and its bytes with the punctuation before it.
 fn members(bytes: &[u8]) -> Vec<(usize, &[u8])> {
     let mut out = Vec::new();
     let (mut start, mut depth, mut quoted, mut escaped) = (0, 0_u32, false, false);

@@ -2,7 +2,7 @@
 
 use super::{Field, Part};
 
-/// Takes a signature apart. An ECDSA signature is two numbers in DER (RFC 3279, 2.2.3).
+/// Splits a signature. An ECDSA signature is two numbers in DER (RFC 3279, 2.2.3).
 pub fn signature(bytes: &[u8]) -> Part {
     let fields = match ecdsa(bytes) {
         Some([r, s]) => vec![
@@ -37,7 +37,7 @@ pub fn signature(bytes: &[u8]) -> Part {
     }
 }
 
-/// The two integers of `SEQUENCE { INTEGER, INTEGER }`, if that is what `bytes` are. Signatures of
+/// The two integers of `SEQUENCE { INTEGER, INTEGER }`, if `bytes` are one. Signatures of
 /// the curves in use are short enough for lengths of one byte.
 fn ecdsa(bytes: &[u8]) -> Option<[&[u8]; 2]> {
     let (0x30, rest) = bytes.split_first().map(|(tag, rest)| (*tag, rest))? else {

@@ -1,4 +1,4 @@
-//! What takes the place of a page that could not be shown.
+//! The page in place of one that could not be shown.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -10,8 +10,8 @@ use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
 
-/// The page that says what is wrong, with the problem's status; with the way to other pages for
-/// somebody who is signed in.
+/// The page that explains a problem, with the problem's status. If the visitor is signed in, the page has
+/// the navigation.
 pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Problem) -> Response {
     let title = match problem.status().as_u16() {
         400 => "This address makes no sense",
@@ -50,7 +50,7 @@ pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Proble
     }
 }
 
-/// The answer for an address that leads nowhere: a page for a browser, a problem for a program.
+/// The answer for an unknown address: a page for a browser, a problem for a program.
 pub async fn nowhere(State(gateway): State<Gateway>, request: HeaderMap) -> Response {
     let caller = match Token::from_headers(&gateway, &request) {
         Some(token) => session::find(&gateway, token).await.ok().flatten(),

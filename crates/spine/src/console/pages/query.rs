@@ -1,4 +1,4 @@
-//! Where in a list a page begins.
+//! The place in a list at which a page begins.
 
 use serde::Deserialize;
 
@@ -10,14 +10,14 @@ use crate::store::{Limit, PageRequest};
 /// The query of a page that shows a list.
 #[derive(Debug, Default, Deserialize)]
 pub struct ListQuery {
-    /// The key of the last entry of the page before.
+    /// The key of the last entry of the previous page.
     after: Option<String>,
-    /// Only what this device did.
+    /// Show only entries of this device.
     pub device: Option<String>,
 }
 
 impl ListQuery {
-    /// What to ask the store for.
+    /// The request to the store.
     pub fn request<K: PageKey>(&self) -> Result<PageRequest<K>, Problem> {
         let after = self
             .after
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_none_is_refused() {
+    fn a_malformed_place_is_refused() {
         for after in ["x", "9223372036854775808", "99999999999999999999"] {
             let query = ListQuery {
                 after: Some(after.to_owned()),

@@ -1,4 +1,4 @@
-//! What a piece of evidence says, as a page shows it.
+//! The sentence of a piece of evidence, as a page shows it.
 
 use hallway_evidence::Evidence;
 
@@ -7,7 +7,7 @@ use crate::store::EvidenceRecord;
 /// The hexadecimal digits of a SHA-256.
 const HASH_DIGITS: usize = 64;
 
-/// What the evidence says, without the realm and the time, which every sentence begins with.
+/// The sentence without its beginning: the realm and the time, which are in every sentence.
 pub fn stated(record: &EvidenceRecord) -> String {
     let whole = record
         .bytes
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_every_sentence_begins_with_is_left_out() {
+    fn the_beginning_of_every_sentence_is_left_out() {
         assert_eq!(
             clause("At gate.example, on 2026-11-18 11:06:40 UTC: sign in."),
             "Sign in."

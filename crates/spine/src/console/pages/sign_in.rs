@@ -1,6 +1,6 @@
-//! The way to the sign-in page, and back to where somebody wanted to go.
+//! The address of the sign-in page, and of the page to which a visitor returns.
 
-/// Where somebody signs in who wanted to see `path`.
+/// The address of the sign-in page for a visitor who asked for `path`.
 pub fn sign_in_path(path: &str) -> String {
     match own_path(path) {
         "/" => "/".to_owned(),
@@ -8,8 +8,8 @@ pub fn sign_in_path(path: &str) -> String {
     }
 }
 
-/// `path` if it is the path of a page of this console, else the first page: nobody is led
-/// elsewhere after signing in.
+/// `path` if it is the path of a page of this console, else the first page. So nobody can make a link that
+/// leads to another site after the sign-in.
 pub fn own_path(path: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
     if path.starts_with('/') && !path.starts_with("//") && path.chars().all(plain) {
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_led_elsewhere() {
+    fn a_sign_in_leads_to_no_other_site() {
         for path in [
             "https://evil.example",
             "//evil.example",

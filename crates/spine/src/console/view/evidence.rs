@@ -1,4 +1,4 @@
-//! Everything that the realm can prove.
+//! The list of the realm's evidence.
 
 use askama::Template;
 
@@ -9,9 +9,9 @@ use super::{Count, Frame, Moment, Paging};
 pub struct EvidenceRow {
     /// Its hash, in hexadecimal.
     pub hash: String,
-    /// What it says.
+    /// Its sentence.
     pub sentence: String,
-    /// Who signed it.
+    /// The person or device that signed it.
     pub signer: String,
     /// Its place in the log.
     pub index: Count,

@@ -1,5 +1,4 @@
-//! One piece of evidence, explained the way a teacher would: the bytes, and beside them what they
-//! mean.
+//! One piece of evidence, explained as a teacher would: the bytes, with their meaning beside them.
 
 use askama::Template;
 use hallway_evidence::verify::{Report, Section};
@@ -47,11 +46,11 @@ pub struct Fact {
     pub name: &'static str,
     /// The value.
     pub value: String,
-    /// Where the value leads, if anywhere.
+    /// The address to which the value links, if any.
     pub href: Option<String>,
 }
 
-/// The bytes that a device signed, when they are a picture.
+/// The bytes that a device signed, if they are a picture.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Picture {
     /// How many bytes.
@@ -60,7 +59,7 @@ pub struct Picture {
     pub sha256: String,
 }
 
-/// Where the log holds the evidence.
+/// The place of the evidence in the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogPlace {
     /// The entry's index, counted from 0.
@@ -83,13 +82,13 @@ pub struct ExplanationPage {
     pub frame: Frame,
     /// The hash of the evidence, in hexadecimal.
     pub hash: String,
-    /// What the receipt is called where it is kept.
+    /// The file name of the receipt.
     pub receipt: String,
-    /// What was signed, as a sentence.
+    /// The sentence of the statement.
     pub sentence: String,
     /// When the gateway accepted it.
     pub accepted: Moment,
-    /// Who, what and under whom.
+    /// The people, devices and realm of the evidence.
     pub facts: Vec<Fact>,
     /// The signed picture, if there is one.
     pub picture: Option<Picture>,
@@ -100,7 +99,7 @@ pub struct ExplanationPage {
 }
 
 impl ExplanationPage {
-    /// The name of the receipt as one word of a shell's.
+    /// The name of the receipt as one word of a shell command.
     fn receipt_as_word(&self) -> String {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if self.receipt.chars().all(is_plain) && !self.receipt.starts_with('-') {

@@ -1,11 +1,11 @@
 //! The frame of every page: the person who sees it, and the navigation.
 
-/// What a person may do in a realm; the least first.
+/// The role of a person in a realm; the lowest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Standing {
     /// Uses the doors.
     Member,
-    /// Looks after devices.
+    /// Manages devices.
     Operator,
     /// May do everything.
     Owner,
@@ -31,7 +31,7 @@ pub struct Viewer {
     pub standing: Standing,
 }
 
-/// A page of the console to which the navigation leads.
+/// A page of the console in the navigation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NavigationEntry {
     /// Its path.

@@ -4,18 +4,18 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-/// How a state is to be taken. Each tone has a shape and a colour of its own in `console.css`.
+/// The meaning of a state. Each tone has a shape and a colour of its own in `console.css`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tone {
     /// As it should be: a filled disc.
     Good,
-    /// Something has still to happen: a ring.
+    /// A step is still to come: a ring.
     Waiting,
-    /// Held back, or in need of somebody's eye: a triangle.
+    /// Suspended, or to be looked at by a person: a triangle.
     Warning,
     /// Broken, refused or stolen: a cross.
     Bad,
-    /// Over, and rightly so: a square.
+    /// Ended as planned: a square.
     Quiet,
 }
 
@@ -29,7 +29,7 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// A state of this tone, said with this word.
+    /// A state with this tone and word.
     pub const fn new(tone: Tone, word: &'static str) -> Self {
         Self { word, tone }
     }

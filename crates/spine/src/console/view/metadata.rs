@@ -1,10 +1,10 @@
-//! What is known about models of keys, and what the realm asks of them.
+//! The knowledge about models of keys, and the realm's policies.
 
 use askama::Template;
 
 use super::{Count, Frame, Mark, Moment, Tone};
 
-/// What is shown of a model, beside a key or in the list.
+/// A model, beside a key or in the list.
 #[derive(Clone, Debug)]
 pub struct ModelCard {
     /// An AAGUID or a key identifier.
@@ -15,9 +15,9 @@ pub struct ModelCard {
     pub icon: Option<String>,
     /// Its certification: `L1`, or `none`.
     pub certification: String,
-    /// Where keys live, in words.
+    /// The place of the model's keys, in words.
     pub protection: String,
-    /// The status that speaks against it, and since when.
+    /// The status that rules the model out, and its date.
     pub status: Option<(String, Option<Moment>)>,
 }
 
@@ -33,9 +33,9 @@ impl ModelCard {
 pub struct Blob {
     /// Its number.
     pub number: Count,
-    /// Where it came from.
+    /// Its source.
     pub source: String,
-    /// When it was taken.
+    /// When the realm accepted it.
     pub taken: Moment,
     /// When its successor is due.
     pub next_update: Moment,
@@ -58,7 +58,7 @@ impl Blob {
 pub struct StatementRow {
     /// The file's name.
     pub name: String,
-    /// Why it is not used, where it is not.
+    /// Why the statement is not used; `None` if it is.
     pub problem: Option<String>,
 }
 
@@ -71,12 +71,12 @@ impl StatementRow {
     }
 }
 
-/// What is asked of somebody's keys.
+/// The policy on some people's keys.
 #[derive(Clone, Debug)]
 pub struct PolicyRow {
-    /// Whose: `Owners`.
+    /// The people: `Owners`.
     pub who: String,
-    /// What is asked, in sentences.
+    /// The demands of the policy, in sentences.
     pub asks: String,
 }
 
@@ -88,15 +88,15 @@ pub struct MetadataPage {
     pub frame: Frame,
     /// Whether anything is configured.
     pub configured: bool,
-    /// Where BLOBs come from.
+    /// The sources of BLOBs.
     pub sources: Vec<String>,
-    /// Who may sign a BLOB.
+    /// The certificates that may sign a BLOB.
     pub signer: String,
     /// The BLOB in use.
     pub blob: Option<Blob>,
-    /// When somebody last looked.
+    /// When a gateway last looked for a newer BLOB.
     pub checked: Option<Moment>,
-    /// Why nothing came of it.
+    /// Why that failed, if it did.
     pub problem: Option<String>,
     /// How many models are known.
     pub known: Count,
@@ -104,11 +104,11 @@ pub struct MetadataPage {
     pub unreadable: Count,
     /// The local statements.
     pub statements: Vec<StatementRow>,
-    /// What is asked of keys.
+    /// The policies on keys.
     pub policies: Vec<PolicyRow>,
-    /// What was searched for.
+    /// The search text.
     pub query: String,
-    /// One page of what was found.
+    /// One page of the result.
     pub models: Vec<ModelCard>,
     /// The path of the next page.
     pub more: Option<String>,

@@ -20,7 +20,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// 9999-12-31T23:59:59Z, in seconds since 1970.
-const NEVER: u64 = 253_402_300_799;
+const NEVER_SECONDS: u64 = 253_402_300_799;
 
 /// A point in time, seen from the moment at which the page is made. Both in unix milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The time `at_ms`, told from `now_ms`.
+    /// The time `at_ms`, seen from `now_ms`.
     pub const fn new(at_ms: u64, now_ms: u64) -> Self {
         Self {
             at_ms,
@@ -66,7 +66,7 @@ impl Moment {
     /// The distance in words: `3 minutes ago`, `in 2 days`, `just now`.
     pub fn relative(&self) -> String {
         // RFC 5280, 4.1.2.5: the last second of the year 9999 is no date, but that there is none.
-        if self.at_ms / 1000 >= NEVER {
+        if self.at_ms / 1000 >= NEVER_SECONDS {
             return "never".to_owned();
         }
         let past = self.seen_ms >= self.at_ms;
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_ends_never() {
+    fn a_certificate_without_an_end_ends_never() {
         let now = 1_795_312_116_000;
         assert_eq!(Moment::new(253_402_300_799_000, now).relative(), "never");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The way through a long list.
+//! The links between the pages of a long list.
 
 use askama::Template;
 use askama::filters::HtmlSafe;
@@ -7,9 +7,9 @@ use askama::filters::HtmlSafe;
 #[derive(Template, Clone, PartialEq, Eq, Debug, Default)]
 #[template(path = "paging.html")]
 pub struct Paging {
-    /// Where newer entries are; `None` on the first page.
+    /// The address of newer entries; `None` on the first page.
     pub newest: Option<String>,
-    /// Where older entries are; `None` on the last page.
+    /// The address of older entries; `None` on the last page.
     pub older: Option<String>,
 }
 

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::Frame;
 
-/// What takes the place of a page that could not be shown.
+/// The page in place of one that could not be shown.
 #[derive(Template, Clone, Debug)]
 #[template(path = "problem.html")]
 pub struct ProblemPage {
@@ -12,10 +12,10 @@ pub struct ProblemPage {
     pub frame: Frame,
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong: `There is no such page`.
+    /// The problem: `There is no such page`.
     pub title: String,
     /// What happened and what to do.
     pub detail: String,
-    /// The request's identifier, for whoever reads the gateway's own record.
+    /// The request's identifier, to find the request in the gateway's log.
     pub request: Option<String>,
 }

@@ -1,9 +1,9 @@
-//! A browser or program as a person knows it, out of what it calls itself.
+//! The name of a browser or program, from its user agent.
 
-/// The most characters of a name that nobody knows.
-const LONGEST: usize = 40;
+/// The most characters of an unknown program's name.
+const MAX_NAME_CHARS: usize = 40;
 
-/// Browsers by the mark that tells them, those that carry the marks of others first.
+/// Browsers by their mark in the user agent. A browser with marks of others comes before these.
 const BROWSERS: [(&str, &str); 10] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -30,8 +30,8 @@ const SYSTEMS: [(&str, &str); 9] = [
     ("Linux", "Linux"),
 ];
 
-/// `Chromium on Linux`, `hallway command on Linux`; the beginning of what is unknown. It is what the
-/// program says itself, and nothing rests on it.
+/// `Chromium on Linux`, `hallway command on Linux`; for an unknown program the beginning of its user agent.
+/// The program chooses its user agent, so no decision depends on it.
 pub fn program(user_agent: &str) -> String {
     let marked = |marks: &[(&str, &'static str)]| {
         let found = marks.iter().find(|(mark, _)| user_agent.contains(mark));
@@ -47,7 +47,7 @@ pub fn program(user_agent: &str) -> String {
         if first.is_empty() {
             return "a program without a name".to_owned();
         }
-        return first.chars().take(LONGEST).collect();
+        return first.chars().take(MAX_NAME_CHARS).collect();
     };
     match marked(&SYSTEMS) {
         Some(system) => format!("{name} on {system}"),
@@ -89,6 +89,6 @@ mod tests {
         ] {
             assert_eq!(program(agent), name, "{agent}");
         }
-        assert_eq!(program(&"x".repeat(500)).len(), LONGEST);
+        assert_eq!(program(&"x".repeat(500)).len(), MAX_NAME_CHARS);
     }
 }

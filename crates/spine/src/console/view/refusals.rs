@@ -1,4 +1,4 @@
-//! What was refused, and why.
+//! The list of refusals, with their reasons.
 
 use askama::Template;
 
@@ -11,11 +11,11 @@ pub struct RefusalRow {
     pub at: Moment,
     /// The problem's code, as the API says it: `replayed`.
     pub code: String,
-    /// What was refused and why, in a sentence.
+    /// The refused request and the reason, in a sentence.
     pub detail: String,
-    /// Which device or person it was about, where that is known.
+    /// The device or person that was refused, if it is known.
     pub subject: Option<String>,
-    /// What else was refused like it.
+    /// The similar refusals that are not listed.
     pub more: Option<More>,
 }
 

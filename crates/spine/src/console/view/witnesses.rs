@@ -1,4 +1,4 @@
-//! Who watches the realm's log, and whose logs it watches.
+//! The witnesses of the realm's log, and the logs to which the realm is witness.
 
 use askama::Template;
 
@@ -11,9 +11,9 @@ pub struct CosignerRow {
     pub name: String,
     /// Its address.
     pub url: String,
-    /// What it cosigned last: how many entries, and when.
+    /// The last checkpoint that it cosigned: the number of entries, and the time.
     pub cosigned: Option<(Count, Moment)>,
-    /// Why it did not cosign when it was asked last.
+    /// Why it did not cosign the last time, if it did not.
     pub problem: Option<String>,
     /// Whether the log grew since it cosigned.
     pub behind: bool,
@@ -35,30 +35,30 @@ impl CosignerRow {
 pub struct WitnessedRow {
     /// Its origin.
     pub origin: String,
-    /// How many entries it had when it was cosigned last.
+    /// The number of entries when it was cosigned last.
     pub size: Count,
     /// When that was.
     pub cosigned: Moment,
-    /// Whether it still is watched.
+    /// Whether this realm still is its witness.
     pub watched: bool,
-    /// A checkpoint that came without a proof that holds: how many entries, and when.
+    /// A checkpoint that came without a valid proof: the number of entries, and the time.
     pub doubted: Option<(Count, Moment)>,
-    /// The proof that it was rewritten.
+    /// The proof that the log was rewritten.
     pub fork: Option<ForkCard>,
-    /// The key under which it would begin anew.
+    /// The new key under which the log would begin anew.
     pub other_key: Option<String>,
-    /// The evidence by which it began anew since, and when.
+    /// The evidence of the act by which the log began anew, and the time.
     pub ended: Option<(String, Moment)>,
 }
 
-/// Two checkpoints under one signature that exclude one another.
+/// Two signed checkpoints of one log that contradict each other.
 #[derive(Clone, Debug)]
 pub struct ForkCard {
-    /// When it came.
+    /// When the contradiction was found.
     pub at: Moment,
     /// The checkpoint that was cosigned.
     pub first: String,
-    /// The one that came later.
+    /// The later checkpoint.
     pub second: String,
 }
 
@@ -89,12 +89,12 @@ pub struct WitnessesPage {
     pub size: Count,
     /// The realm's key as a witness.
     pub key: String,
-    /// Its address as one.
+    /// The realm's address as a witness.
     pub url: String,
-    /// Who watches the log.
+    /// The witnesses of the log.
     pub witnesses: Vec<CosignerRow>,
-    /// Whose logs are watched.
+    /// The logs to which the realm is witness.
     pub witnessed: Vec<WitnessedRow>,
-    /// What was seen of logs that have begun anew since.
+    /// The last state of logs that have begun anew.
     pub former: Vec<WitnessedRow>,
 }
