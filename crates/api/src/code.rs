@@ -47,7 +47,7 @@ codes! {
     Malformed = "malformed", 400, "The request cannot be understood.", "Compare it with /openapi.json.";
     Invalid = "invalid", 422, "The request is JSON, but a member is missing, unknown or out of bounds.", "Mend the member that the detail names.";
     NotJson = "not-json", 415, "The body has another media type than application/json.", "Send JSON, and say so in Content-Type.";
-    NotFound = "not-found", 404, "It does not exist, or you may not know that it does.", "Look at the list of what there is.";
+    NotFound = "not-found", 404, "There is no such thing, or you may not see it.", "Look at the list.";
     MethodNotAllowed = "method-not-allowed", 405, "The address does not take this method.", "Use one of the methods that the answer names.";
     TooLarge = "too-large", 413, "The body is larger than what this address takes.", "Send less.";
     TooSlow = "too-slow", 408, "The body came too slowly.", "Send it again.";
@@ -63,11 +63,11 @@ codes! {
     Busy = "busy", 503, "The database has no time now.", "Try again after Retry-After.";
     NotReady = "not-ready", 503, "The database does not answer.", "Wait, or look at the database.";
     NoSpace = "no-space", 503, "The gateway's disk takes nothing more; nothing was changed.", "Tell its operator, and try again.";
-    Storage = "storage", 503, "What was sent could not be kept.", "Send it again.";
+    Storage = "storage", 503, "The data could not be stored.", "Send it again.";
     Stopping = "stopping", 503, "The gateway is about to stop.", "Send it again.";
     Crowded = "crowded", 503, "As many requests as may be are under way.", "Try again after Retry-After.";
     Full = "full", 503, "As many connections as may be are open, in all or from your network.", "Try again after Retry-After.";
-    NotInTime = "not-in-time", 503, "The answer was not ready in time.", "Look whether it was done, and try again.";
+    NotInTime = "not-in-time", 503, "The answer was not ready in time.", "Check whether the request took effect, and try again.";
     TooMany = "too-many", 429, "You have as many requests under way as you may.", "Wait for one to end.";
     TooManyKept = "too-many-kept", 409, "The realm keeps as many of these as it may.", "Remove one first.";
 
@@ -111,7 +111,7 @@ codes! {
     ExpiredChallenge = "expired-challenge", 403, "The challenge has expired.", "Ask for another.";
     CodeTaken = "code-taken", 409, "The code that was drawn is shown by another device.", "Try again.";
     TooManyCodes = "too-many-codes", 429, "Ten codes were tried in ten minutes.", "Try again after Retry-After.";
-    TooManyAnnounced = "too-many-announced", 429, "As many devices of your network as may wait to be claimed.", "Claim some, or wait.";
+    TooManyAnnounced = "too-many-announced", 429, "Too many devices of your network wait to be claimed.", "Claim some, or wait.";
     Owned = "owned", 409, "The device belongs to somebody else.", "Its owner has to release it.";
     NotOwner = "not-owner", 403, "Only the device's owner may do this.", "Ask the owner.";
     OwnerSuspended = "owner-suspended", 403, "The device's owner is suspended.", "Reinstate the owner, or give the device to somebody else.";
@@ -138,15 +138,15 @@ codes! {
     NotInvitedFor = "not-invited-for", 403, "The agent was not invited to provide this.", "Invite it anew, with the name.";
     NameTaken = "name-taken", 409, "Another agent provides this name.", "Choose another.";
     NotBeside = "not-beside", 409, "No other agent provides the name.", "Leave `beside` out, or name an agent that does.";
-    NoProvider = "no-provider", 409, "Nobody provides what the admission names.", "Choose from `provided`.";
-    NotProvided = "not-provided", 503, "Nobody provides it now: its agent is not connected.", "Try again when the agent is back.";
+    NoProvider = "no-provider", 409, "No gateway or agent provides the store or service that the admission names.", "Choose from `provided`.";
+    NotProvided = "not-provided", 503, "The agent that provides it is not connected.", "Try again when the agent is back.";
     Duration = "duration", 403, "The hall cannot be opened for so long.", "Ask for less; longest_ms is the limit.";
     NeedsNotMet = "needs-not-met", 403, "The hall demands something that is not met.", "Do what the detail names.";
     NobodyCanApprove = "nobody-can-approve", 409, "Nobody but you could approve the opening.", "Ask an owner to give somebody the role.";
     WaitingForApproval = "waiting-for-approval", 403, "The grant opens nothing before a second person approved it.", "Wait for the approval.";
     NotWaiting = "not-waiting", 409, "The opening does not wait for an approval any longer.", "Look again.";
     OwnOpening = "own-opening", 403, "You cannot approve what you open.", "Ask somebody else.";
-    OtherOpening = "other-opening", 403, "What was approved is not what was opened.", "Begin again.";
+    OtherOpening = "other-opening", 403, "The approval is for another opening.", "Begin again.";
     ApprovalExpired = "approval-expired", 403, "Nobody approved the opening in time.", "Open the hall again.";
     NothingKnown = "nothing-known", 409, "The gateway knows nothing about models of keys.", "Set [metadata] in hallway.toml.";
     KeyUsed = "key-used", 409, "The key has a grant, or an agent, already.", "Make a fresh key for each.";
@@ -154,7 +154,7 @@ codes! {
     GrantEnded = "grant-ended", 403, "The grant has ended.", "Open the hall again.";
     AlreadyEnded = "already-ended", 409, "The grant has ended already.", "Nothing is to be done.";
     KeyRemoved = "key-removed", 403, "The key that opened the hall was removed.", "Open the hall again with another key.";
-    Recovered = "recovered", 403, "The person whose grant it is lost their keys and recovered access since.", "Open the hall again.";
+    Recovered = "recovered", 403, "The grant's person has lost their keys and recovered access.", "Open the hall again.";
     ApprovalLost = "approval-lost", 403, "The person who approved the grant may no longer approve it.", "Open the hall again, and ask somebody else.";
     HallRemoved = "hall-removed", 403, "The hall was removed.", "Ask who made it.";
     PartnerLeft = "partner-left", 403, "The partnership on which the grant rested has ended.", "Ask an owner of your realm.";
@@ -196,7 +196,7 @@ codes! {
     Locked = "locked", 423, "The file is locked.", "Try again when it is unlocked.";
     NoSuchLock = "no-such-lock", 412, "If names no lock here.", "To refresh a lock, send its token.";
     LockElsewhere = "lock-elsewhere", 409, "No lock with that token covers the path.", "Unlock the path that was locked.";
-    NotYourLock = "not-your-lock", 403, "Somebody else took the lock.", "Only they can use it.";
+    NotYourLock = "not-your-lock", 403, "Somebody else took the lock.", "Only the holder of the lock can use it.";
     OtherServer = "other-server", 502, "Destination names another server.", "Copy there by downloading and uploading.";
     OtherStore = "other-store", 502, "Destination is outside of the stores that are here.", "Copy there by downloading and uploading.";
     DigestMismatch = "digest-mismatch", 400, "The bytes that arrived do not have the digest.", "Send them again.";
@@ -211,7 +211,7 @@ codes! {
     Ourselves = "ourselves", 409, "The address is a gateway of this realm itself.", "Give the partner's address.";
     OtherPact = "other-pact", 409, "It is about another partnership than the present one.", "Look again.";
     NoBundle = "no-bundle", 503, "The partner's trust bundle is not here yet.", "Try again later.";
-    NotAVisit = "not-a-visit", 403, "What was shown is not the evidence of a visit.", "Open the hall again.";
+    NotAVisit = "not-a-visit", 403, "The evidence is not that of a visit.", "Open the hall again.";
     NoEvidence = "no-evidence", 403, "The certificate names no evidence.", "Open the hall again.";
     Evidence = "evidence", 403, "The visit's evidence does not hold.", "The detail names the step that failed.";
     NotVouched = "not-vouched", 403, "The visitor's home does not certify them any longer.", "Ask at home.";
