@@ -82,8 +82,8 @@ pub async fn open(address: &Address) -> Result<Connections, StoreError> {
     Ok(Connections { writer, reader })
 }
 
-/// Connects. Others may switch a new file of SQLite's to WAL at the same moment, and who does that is
-/// told at once that it is locked, whatever the busy timeout: so it is tried again.
+/// Connects. Several gateways may switch a new SQLite file to WAL at the same moment. SQLite then reports
+/// at once that the file is locked, whatever the busy timeout, so this is tried again.
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, StoreError> {
     let begun = Instant::now();
     let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(250));
@@ -109,7 +109,7 @@ fn options(url: String, connections: u32) -> ConnectOptions {
     options
         .max_connections(connections)
         .acquire_timeout(PATIENCE)
-        // Statements carry names and evidence: they are nobody's business in a log.
+        // Statements contain names and evidence, which do not belong in a log.
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
     options
@@ -119,7 +119,7 @@ fn sqlite(path: &std::path::Path, access: Access) -> ConnectOptions {
     // One connection writes: SQLite has one writer anyway, and waiting in the pool is fair,
     // whereas waiting in SQLite is not.
     let connections = if access == Access::Read { READERS } else { 1 };
-    // The path is given below, because in an address some of its characters would be others.
+    // The path is given below, because some of its characters have a meaning in an address.
     let mut options = options("sqlite:hallway.db".to_owned(), connections);
     let path = path.to_owned();
     options

@@ -17,11 +17,11 @@ pub struct CosignerState {
     pub cosigned: Option<CosignedCheckpoint>,
     /// When it was asked last.
     pub asked: Option<Timestamp>,
-    /// Why it did not cosign then, if it did not.
+    /// Why it did not cosign the last time, if it did not.
     pub problem: Option<String>,
-    /// How often it did not since it last did.
+    /// The number of failures since it last cosigned.
     pub failures: u64,
-    /// When somebody asks next.
+    /// When a gateway asks next.
     pub next_attempt: Timestamp,
 }
 
@@ -133,8 +133,8 @@ impl CosignerRows<'_> {
             .collect()
     }
 
-    /// Keeps a cosigned checkpoint, if it is not behind the one that is kept, and that it was
-    /// given now. Whoever took the turn may give it up.
+    /// Stores a cosigned checkpoint, if it is not behind the stored one, and the time at which it came. The
+    /// gateway that has the turn may give the turn up.
     pub async fn keep(
         &self,
         witness: &CosignerKey,
@@ -174,8 +174,8 @@ impl CosignerRows<'_> {
         self.put_cosigner(witness, state).await
     }
 
-    /// Takes the turn to ask, until `until`; false while it is somebody else's, or while it is not
-    /// time to ask again.
+    /// Takes the turn to ask, until `until`. False while another gateway has the turn, or while it is not time
+    /// to ask again.
     pub async fn take_turn(
         &self,
         witness: &CosignerKey,

@@ -45,12 +45,12 @@ pub enum StoreError {
     /// A person holds as many keys as the store keeps for one.
     #[error("person {0} has {max} keys, as many as a person may have; remove one first", max = super::credential::MAX_KEYS)]
     TooManyKeys(PersonId),
-    /// There are as many of them as the store keeps.
+    /// The store has the most of these records that it keeps.
     #[error("there are {max} {what}, as many as there may be; remove one first")]
     TooMany {
-        /// Of what.
+        /// The kind of record.
         what: &'static str,
-        /// How many.
+        /// The most that it keeps.
         max: u64,
     },
     /// The device may not go from its state to that one.
@@ -63,11 +63,10 @@ pub enum StoreError {
         /// The state that was asked for.
         to: &'static str,
     },
-    /// The log's head was moved by somebody else meanwhile; the whole unit runs again.
+    /// Another gateway moved the log's head meanwhile; the whole unit runs again.
     #[error("another gateway moved the head of the log; try again")]
     HeadMoved,
-    /// What this realm knows of another's log was moved by somebody else meanwhile; the whole unit
-    /// runs again.
+    /// Another gateway moved the record of a witnessed log meanwhile; the whole unit runs again.
     #[error("another gateway cosigned a checkpoint of that log; try again")]
     WitnessMoved,
     /// A metadata BLOB with a higher number is in use.
@@ -100,7 +99,7 @@ pub enum StoreError {
         /// Which column.
         column: &'static str,
     },
-    /// Anything else that the database says.
+    /// Any other error of the database.
     #[error("the database failed: {0}")]
     Database(#[source] DbErr),
 }

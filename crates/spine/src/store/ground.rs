@@ -1,7 +1,7 @@
-//! What later evidence rests on, found without reading through all of it.
+//! An index of the evidence on which later evidence rests, so that nobody has to read the whole log.
 //!
-//! The rows only help to find evidence that is in the log. Whoever writes one wins nothing by it:
-//! what a bundle shows is verified from the evidence itself.
+//! The rows only help to find evidence that is in the log. An attacker who writes rows gains nothing,
+//! because a bundle is verified from the evidence itself.
 
 use hallway_evidence::statement::Act;
 use hallway_evidence::{CredentialId, PersonId};
@@ -13,14 +13,14 @@ use super::error::StoreError;
 use super::person::Role;
 use super::unit::Unit;
 
-/// What a piece of evidence is to others.
+/// The way in which later evidence rests on a piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ground {
-    /// The registration of a credential: all that it signs rests on it.
+    /// The registration of a credential: everything that the credential signs rests on it.
     Registration(CredentialId),
     /// The claim of the device that signs with this credential: its transactions rest on it.
     Claim(CredentialId),
-    /// The act that gave somebody a role: what they do in it rests on it.
+    /// The act that gave a person a role: their acts in that role rest on it.
     Role(PersonId, Role),
 }
 

@@ -16,11 +16,11 @@ use super::unit::Unit;
 pub struct MetadataState {
     /// The BLOB in use.
     pub blob: Option<BlobRecord>,
-    /// When somebody last looked for a newer one.
+    /// When a gateway last looked for a newer BLOB.
     pub checked: Option<Timestamp>,
-    /// Why that failed, if it did.
+    /// Why the last look failed, if it did.
     pub problem: Option<String>,
-    /// When somebody looks next.
+    /// When a gateway looks next.
     pub next_attempt: Timestamp,
 }
 

@@ -118,7 +118,7 @@ async fn bring_up(
     if missing.is_empty() {
         return Ok(());
     }
-    // But one that lacks a step of ours and has another's comes neither before nor after this one.
+    // A database that lacks a migration of ours and has one of another version is refused.
     if !applied.iter().all(is_ours) {
         return Err(StoreError::OtherVersion);
     }
@@ -137,7 +137,7 @@ async fn bring_up(
     Ok(())
 }
 
-/// Seconds since 1970, for whoever looks into the table.
+/// Seconds since 1970, for a person who reads the table.
 fn now_s() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {

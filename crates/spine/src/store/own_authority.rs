@@ -10,7 +10,7 @@ use super::unit::Unit;
 use hallway_evidence::words;
 
 words! {
-    /// What an authority of the realm is there for.
+    /// The stage of an authority of the realm.
     OwnStage {
         /// Known to others, and signs when its turn comes.
         Next = "next",
@@ -40,12 +40,12 @@ pub struct OwnAuthority {
     pub since: Timestamp,
 }
 
-/// The realm's own authorities. What they become is decided over all of them at once.
+/// The realm's own authorities. Every change replaces all of them at once.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnAuthorityRows<'u>(&'u Unit<'u>);
 
 impl Unit<'_> {
-    /// The realm's own authorities. What they become is decided over all of them at once.
+    /// The realm's own authorities. Every change replaces all of them at once.
     #[must_use]
     pub const fn own_authorities(&self) -> OwnAuthorityRows<'_> {
         OwnAuthorityRows(self)
@@ -93,7 +93,7 @@ impl OwnAuthorityRows<'_> {
         rows.into_iter().map(OwnAuthority::try_from).collect()
     }
 
-    /// Puts these in the place of all. The keys of those that are not among them are gone.
+    /// Replaces all authorities by these. The keys of authorities that are not among them are deleted.
     pub async fn replace(&self, authorities: &[OwnAuthority]) -> Result<(), StoreError> {
         row::Entity::delete_many().exec(&self.0.db()).await?;
         for authority in authorities {

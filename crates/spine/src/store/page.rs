@@ -61,7 +61,7 @@ impl<K> Default for PageRequest<K> {
 pub struct Page<T, K> {
     /// The records.
     pub items: Vec<T>,
-    /// What to ask for as [`PageRequest::after`] to go on; nothing at the end.
+    /// The value of [`PageRequest::after`] for the next page; `None` at the end.
     pub next: Option<K>,
 }
 

@@ -1,4 +1,4 @@
-//! Refusals: what was not let through, and why. The newest only; they are no evidence.
+//! Refusals and their reasons. Only the newest are kept; they are no evidence.
 
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
 use sea_orm::{
@@ -20,7 +20,7 @@ pub const MAX_REFUSALS: u64 = 10_000;
 /// The longest sentence that is kept, in characters.
 const LONGEST_DETAIL: usize = 500;
 
-/// Something that was not let through.
+/// A refused request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Which.
@@ -39,7 +39,7 @@ pub struct Refusal {
     pub person: Option<PersonId>,
     /// From which address.
     pub address: String,
-    /// How many more like it there were, which have no record of their own.
+    /// The number of similar refusals without a record of their own.
     pub more: u64,
     /// When the last one of them was.
     pub last: Timestamp,
