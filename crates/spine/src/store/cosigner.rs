@@ -174,8 +174,8 @@ impl CosignerRows<'_> {
         self.put_cosigner(witness, state).await
     }
 
-    /// Takes the turn to ask, until `until`. False while another gateway has the turn, or while it is not time
-    /// to ask again.
+    /// Takes the turn to ask, until `until`. False while another gateway has the turn, or while it is not
+    /// time to ask again.
     pub async fn take_turn(
         &self,
         witness: &CosignerKey,
